@@ -1,0 +1,100 @@
+/** Knobs of the two trainings (paper, algorithms 1 and 2) and of the infusion stage. */
+import { z } from 'zod';
+import { SourceRef } from './source.ts';
+
+export const LoraSettings = z.strictObject({
+  r: z.int().min(1).max(1024).default(128).describe('rank; paper'),
+  alpha: z.number().positive().default(256).describe('paper'),
+  dropout: z
+    .number()
+    .min(0)
+    .max(0.5)
+    .default(0)
+    .describe('STIC code: 0.05 set, 0 in effect in stage 1'),
+  target_modules: z
+    .array(z.string().min(1))
+    .min(1)
+    .default(['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'])
+    .describe('linear layers of the language model; the vision tower is never touched'),
+});
+export type LoraSettings = z.infer<typeof LoraSettings>;
+
+const shared = {
+  num_epochs: z.number().positive().max(100).default(1),
+  micro_batch_size: z
+    .int()
+    .min(1)
+    .default(1)
+    .describe('examples in one forward pass on one device'),
+  weight_decay: z.number().min(0).default(0),
+  warmup_ratio: z.number().min(0).max(1).default(0.03).describe('STIC code'),
+  lr_scheduler: z
+    .enum(['cosine', 'linear', 'constant'])
+    .default('cosine')
+    .describe('STIC code: cosine'),
+  max_grad_norm: z.number().positive().default(1),
+  max_length: z
+    .int()
+    .min(64)
+    .nullable()
+    .default(null)
+    .describe(
+      'tokens with image tokens; longer examples are dropped and counted, never cut. null = model limit',
+    ),
+  gradient_checkpointing: z.boolean().default(false),
+  save_steps: z.int().min(1).default(50).describe('optimizer steps between checkpoints'),
+};
+
+export const PreferenceTrainingConfig = z.strictObject({
+  lora: LoraSettings.prefault({}),
+  beta: z
+    .number()
+    .positive()
+    .default(0.1)
+    .describe("DPO temperature, the paper's lambda; STIC code dpo_trainer.py:123"),
+  chosen_nll_weight: z
+    .number()
+    .min(0)
+    .default(1 / 1024)
+    .describe(
+      "weight of -log p(chosen), the paper's alpha; STIC code dpo_trainer.py:458 (on the sum)",
+    ),
+  nll_reduction: z
+    .enum(['sum', 'token', 'sequence'])
+    .default('sum')
+    .describe(
+      'sum per sequence (STIC), mean over tokens of the batch (TRL), mean per sequence (LlamaFactory)',
+    ),
+  learning_rate: z.number().positive().default(1e-7).describe('STIC code dpo_finetune.sh:27'),
+  global_batch_size: z.int().min(1).default(8).describe('pairs an update; STIC README step 2'),
+  ...shared,
+});
+export type PreferenceTrainingConfig = z.infer<typeof PreferenceTrainingConfig>;
+
+export const InfusionConfig = z.strictObject({
+  instructions: SourceRef.describe(
+    "instruction set in LLaVA's JSON conversation format (path in YAML)",
+  ),
+  image_root: SourceRef.describe(
+    'folder that the image names of the instruction set are relative to',
+  ),
+  num_examples: z
+    .int()
+    .positive()
+    .nullable()
+    .default(5000)
+    .describe('seeded subset; paper: 5k; null = all'),
+  describe: z
+    .enum(['policy', 'none'])
+    .default('policy')
+    .describe('whose description goes in front; none = the control without descriptions'),
+});
+export type InfusionConfig = z.infer<typeof InfusionConfig>;
+
+export const InfusedTrainingConfig = z.strictObject({
+  lora: LoraSettings.prefault({ dropout: 0.05 }).describe('used only when no adapter is continued'),
+  learning_rate: z.number().positive().default(2e-5).describe('STIC code finetune_lora.sh:30'),
+  global_batch_size: z.int().min(1).default(64).describe('published trainer_state.json fits 64'),
+  ...shared,
+});
+export type InfusedTrainingConfig = z.infer<typeof InfusedTrainingConfig>;

@@ -1,0 +1,146 @@
+/**
+ * ExperimentConfig: every knob of a run, its unit, default and origin. Defaults are filled here
+ * and nowhere else; TypeScript, YAML, the model process and the report use these names.
+ *
+ * "STIC code" is github.com/yihedeng9/STIC at 993734e; "paper" is arXiv:2405.19716.
+ */
+import { z } from 'zod';
+import { DecisionConfig, EvaluationConfig } from './config-evaluation.ts';
+import { GenerationConfig, PreferenceConfig } from './config-generation.ts';
+import {
+  InfusedTrainingConfig,
+  InfusionConfig,
+  PreferenceTrainingConfig,
+} from './config-training.ts';
+import { ModelSource, SourceRef } from './source.ts';
+
+export const ModelConfig = z.strictObject({
+  source: ModelSource.describe('checkpoint folder (path in YAML) or hub:<owner>/<name>@<commit>'),
+  dtype: z
+    .enum(['float32', 'bfloat16', 'float16'])
+    .default('bfloat16')
+    .describe('weights in memory; STIC code: bf16'),
+  device: z.enum(['auto', 'cpu', 'cuda']).default('auto'),
+  num_threads: z
+    .int()
+    .min(1)
+    .max(256)
+    .nullable()
+    .default(null)
+    .describe(
+      'CPU threads of the model process; null = cores this process may use. Part of exactness',
+    ),
+  image_backend: z
+    .enum(['pil', 'torchvision'])
+    .default('pil')
+    .describe('image processor implementation; the two resize differently'),
+});
+
+export const ImagesConfig = z.strictObject({
+  source: SourceRef.describe(
+    'folder, glob, or JSON/JSONL list of unlabelled images (path in YAML)',
+  ),
+  max_images: z.int().positive().nullable().default(null).describe('seeded draw; null = all'),
+  max_bad_ratio: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.01)
+    .describe('share of quarantined files above which the run fails'),
+  max_pixels: z
+    .int()
+    .positive()
+    .max(200_000_000)
+    .default(50_000_000)
+    .describe('pixels; more is quarantined'),
+  max_size_bytes: z.int().positive().default(33_554_432).describe('file size; more is quarantined'),
+  max_aspect_ratio: z
+    .number()
+    .min(1)
+    .default(50)
+    .describe('longer over shorter side; more is quarantined, processors would blow it up'),
+  max_side_pixels: z
+    .int()
+    .min(64)
+    .default(4096)
+    .describe('longer sides are scaled down once, at ingest'),
+});
+
+const ALL_TRAINING_STAGES = ['preference_training', 'infused_training'] as const;
+
+const ExperimentFields = z.strictObject({
+  schema_version: z.literal(1).default(1),
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'expected 1-40 of a-z, 0-9 and -')
+    .describe('first part of the run id'),
+  strategy: z
+    .enum(['stic-paper'])
+    .default('stic-paper')
+    .describe('how pairs are made and which loss is used'),
+  seed: z.int().min(0).max(2_147_483_647).default(0).describe('root of all randomness'),
+  rounds: z.int().min(1).max(50).default(1).describe('passes of self-training; the paper has 1'),
+  training_stages: z
+    .array(z.enum(ALL_TRAINING_STAGES))
+    .min(1)
+    .default([...ALL_TRAINING_STAGES])
+    .describe('which trainings a round has; an ablation drops one'),
+  model: ModelConfig,
+  images: ImagesConfig,
+  prompts: SourceRef.default('builtin:prompts/stic').describe('prompt file (path in YAML)'),
+  generation: GenerationConfig.prefault({}),
+  preference: PreferenceConfig.prefault({}),
+  preference_training: PreferenceTrainingConfig.prefault({}),
+  infusion: InfusionConfig.nullable().default(null).describe('needed by infused_training'),
+  infused_training: InfusedTrainingConfig.prefault({}),
+  evaluation: EvaluationConfig.prefault({}),
+  decision: DecisionConfig.prefault({}),
+});
+
+/** The whole configuration of a run, after defaults; rules across fields are checked with it. */
+export const ExperimentConfig = ExperimentFields.superRefine(checkAcrossFields);
+export type ExperimentConfig = z.infer<typeof ExperimentConfig>;
+export type ExperimentConfigInput = z.input<typeof ExperimentConfig>;
+
+function checkAcrossFields(
+  config: z.infer<typeof ExperimentFields>,
+  context: z.RefinementCtx,
+): void {
+  const issue = (path: (string | number)[], message: string): void => {
+    context.addIssue({ code: 'custom', path, message });
+  };
+  if (config.training_stages.includes('infused_training') && config.infusion === null) {
+    issue(
+      ['infusion'],
+      'infused_training needs infusion.instructions; add it or drop the stage from training_stages',
+    );
+  }
+  for (const stage of config.training_stages) {
+    const { global_batch_size, micro_batch_size } = config[stage];
+    if (global_batch_size % micro_batch_size !== 0) {
+      issue(
+        [stage, 'micro_batch_size'],
+        `must divide global_batch_size ${String(global_batch_size)}`,
+      );
+    }
+  }
+  const names = config.evaluation.sets.map((set) => set.name);
+  names.forEach((name, index) => {
+    if (names.indexOf(name) !== index)
+      issue(['evaluation', 'sets', index, 'name'], `"${name}" is used twice`);
+  });
+  if (config.decision.set !== null && !names.includes(config.decision.set)) {
+    issue(
+      ['decision', 'set'],
+      `names no evaluation set; the sets are: ${names.join(', ') || '(none)'}`,
+    );
+  }
+  config.evaluation.sets.forEach((set, index) => {
+    if (set.benchmark === 'scenes' && set.truth === null) {
+      issue(
+        ['evaluation', 'sets', index, 'truth'],
+        'the scenes benchmark needs the file with the true objects',
+      );
+    }
+  });
+}

@@ -1,0 +1,220 @@
+/**
+ * Lines inside artifacts (JSONL). Preference pairs follow TRL's vision preference format, with
+ * `provenance` added; everything that was drawn for a record stands on it.
+ */
+import { z } from 'zod';
+import { Sha256 } from './artifact.ts';
+
+export const ImageId = Sha256.describe('sha256 of the bytes of the file as the user gave it');
+
+/** A file inside one of the named roots of a request; never an absolute path. */
+export const ImageFile = z.strictObject({
+  root: z.enum(['images', 'corrupted']),
+  file: z.string().regex(/^[A-Za-z0-9_.-]+(?:\/[A-Za-z0-9_.-]+)*$/),
+});
+export type ImageFile = z.infer<typeof ImageFile>;
+
+/** `images.jsonl`: an image that was decoded whole and stored as 8-bit RGB PNG `files/<id>.png`. */
+export const ImageRecord = z.strictObject({
+  image_id: ImageId,
+  source_name: z.string().describe('name in the user list or path below the user folder'),
+  format: z.enum(['jpeg', 'png', 'webp']),
+  width: z.int().positive().describe('pixels, as stored'),
+  height: z.int().positive().describe('pixels, as stored'),
+  notes: z.array(
+    z.enum([
+      'scaled_down',
+      'scaled_up',
+      'alpha_flattened',
+      'first_frame',
+      'depth_reduced',
+      'cmyk_converted',
+    ]),
+  ),
+});
+export type ImageRecord = z.infer<typeof ImageRecord>;
+
+export const QUARANTINE_REASONS = [
+  'not_an_image',
+  'unsupported_format',
+  'undecodable',
+  'too_many_pixels',
+  'file_too_large',
+  'aspect_ratio',
+  'empty_file',
+  'not_a_file',
+  'outside_root',
+  'missing',
+] as const;
+
+/** `quarantine.jsonl`: an item that was left out. */
+export const QuarantineRecord = z.strictObject({
+  source_name: z.string(),
+  reason: z.enum(QUARANTINE_REASONS),
+  detail: z.string().max(500),
+  sha256: Sha256.nullable().describe('null when there are no bytes to hash'),
+});
+export type QuarantineRecord = z.infer<typeof QuarantineRecord>;
+
+/** `duplicates.jsonl`: a file with the same bytes as one that was kept. */
+export const DuplicateRecord = z.strictObject({
+  source_name: z.string(),
+  image_id: ImageId,
+  duplicate_of: z.string(),
+});
+export type DuplicateRecord = z.infer<typeof DuplicateRecord>;
+
+/** `instructions.jsonl`: an image-bearing record of the instruction set. */
+export const InstructionRecord = z.strictObject({
+  example_id: z.string(),
+  image_id: ImageId,
+  turns: z
+    .array(z.strictObject({ role: z.enum(['user', 'assistant']), text: z.string() }))
+    .min(2)
+    .describe('user first, alternating; the image token is taken out of the text'),
+});
+export type InstructionRecord = z.infer<typeof InstructionRecord>;
+
+/** `questions.jsonl` of an evaluation set. */
+export const QuestionRecord = z.strictObject({
+  question_id: z.string(),
+  image_id: ImageId,
+  question: z.string(),
+  answer: z.string(),
+  question_type: z.string(),
+});
+export type QuestionRecord = z.infer<typeof QuestionRecord>;
+
+export const SceneObject = z.strictObject({
+  shape: z.string(),
+  color: z.string(),
+  size: z.string(),
+  position: z.string(),
+});
+export type SceneObject = z.infer<typeof SceneObject>;
+
+/** `truth.jsonl` of a scenes evaluation set. */
+export const SceneTruth = z.strictObject({
+  image_id: ImageId,
+  objects: z.array(SceneObject),
+  background: z.string(),
+});
+export type SceneTruth = z.infer<typeof SceneTruth>;
+
+/** `requests.jsonl`: one text to generate. Same record for every engine. */
+export const GenerationRequest = z.strictObject({
+  request_id: z.string().describe('unique in the shard, says what it is for'),
+  image: ImageFile,
+  prompt: z
+    .string()
+    .describe('text of the user turn; the engine adds image token and chat template'),
+  temperature: z.number().min(0).describe('0 = greedy'),
+  top_p: z.number().gt(0).max(1).nullable(),
+  max_new_tokens: z.int().min(1),
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 53 - 1)
+    .describe('of this row alone'),
+});
+export type GenerationRequest = z.infer<typeof GenerationRequest>;
+
+/** `generations.jsonl`: one generated text, in the order of the requests. */
+export const Generation = z.strictObject({
+  request_id: z.string(),
+  text: z.string(),
+  num_tokens: z.int().nonnegative(),
+  finish_reason: z.enum(['stop', 'length']),
+});
+export type Generation = z.infer<typeof Generation>;
+
+export const PolicyId = z.strictObject({
+  model_sha256: Sha256,
+  adapter_sha256: Sha256.nullable().describe('null = the base model'),
+});
+export type PolicyId = z.infer<typeof PolicyId>;
+
+export const Corruption = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('low_resolution'), width: z.int(), height: z.int() }),
+  z.strictObject({
+    kind: z.literal('color_jitter'),
+    brightness_factor: z.number(),
+    hue_shift: z.number(),
+    order: z.enum(['brightness_first', 'hue_first']),
+  }),
+]);
+export type Corruption = z.infer<typeof Corruption>;
+
+const ImageContent = z.strictObject({ type: z.literal('image') });
+const TextContent = z.strictObject({ type: z.literal('text'), text: z.string() });
+export const UserMessage = z.strictObject({
+  role: z.literal('user'),
+  content: z.array(z.union([ImageContent, TextContent])),
+});
+export const AssistantMessage = z.strictObject({
+  role: z.literal('assistant'),
+  content: z.array(TextContent),
+});
+
+export const RejectionSource = z.enum(['bad_prompt', 'low_resolution', 'color_jitter']);
+
+const Sampling = z.strictObject({
+  temperature: z.number(),
+  top_p: z.number().nullable(),
+  max_new_tokens: z.int(),
+});
+
+/** `pairs.jsonl`: TRL's vision preference format plus provenance. */
+export const PreferencePair = z.strictObject({
+  pair_id: z.string(),
+  images: z.array(ImageFile).length(1).describe('the clean image, for both sides'),
+  prompt: z.array(UserMessage).length(1),
+  chosen: z.array(AssistantMessage).length(1),
+  rejected: z.array(AssistantMessage).length(1),
+  provenance: z.strictObject({
+    image_id: ImageId,
+    source_name: z.string(),
+    round: z.int().min(1),
+    policy: PolicyId,
+    prompt_id: z.string().describe('normal prompt stored with the pair'),
+    chosen_prompt_id: z.string(),
+    rejected_prompt_id: z.string(),
+    rejection_source: RejectionSource,
+    corruption: Corruption.nullable(),
+    corrupted_image: ImageFile.nullable(),
+    run_seed: z.int(),
+    chosen_seed: z.int(),
+    rejected_seed: z.int(),
+    sampling: Sampling,
+    chosen_finish_reason: z.enum(['stop', 'length']),
+    rejected_finish_reason: z.enum(['stop', 'length']),
+  }),
+});
+export type PreferencePair = z.infer<typeof PreferencePair>;
+
+export const DROP_REASONS = ['empty', 'equal', 'cut', 'repeating'] as const;
+
+/** `dropped.jsonl`: a degenerate pair that was left out of training. */
+export const DroppedPair = z.strictObject({
+  pair_id: z.string(),
+  reason: z.enum(DROP_REASONS),
+  side: z.enum(['chosen', 'rejected', 'both']),
+});
+export type DroppedPair = z.infer<typeof DroppedPair>;
+
+/** `examples.jsonl`: an instruction whose first user turn carries the policy's own description. */
+export const InfusedExample = z.strictObject({
+  example_id: z.string(),
+  images: z.array(ImageFile).length(1),
+  messages: z.array(z.union([UserMessage, AssistantMessage])).min(2),
+  provenance: z.strictObject({
+    image_id: ImageId,
+    round: z.int().min(1),
+    policy: PolicyId,
+    description: z.string().nullable().describe('null in the control without descriptions'),
+    description_prompt_id: z.string().nullable(),
+    description_seed: z.int().nullable(),
+    description_finish_reason: z.enum(['stop', 'length']).nullable(),
+  }),
+});
+export type InfusedExample = z.infer<typeof InfusedExample>;
