@@ -92,7 +92,7 @@ export interface LineageNode {
   readonly label: string;
 }
 
-/** `to` was made from `from`; both are artifact keys. */
+/** `to` was made from `from`, directly or through artifacts that are not shown; both are keys. */
 export interface LineageEdge {
   readonly from: string;
   readonly to: string;
