@@ -1,0 +1,109 @@
+/**
+ * Where things lie: every path of a workspace and of the installed package is a function here.
+ * Names that come from outside are checked, so that no id can climb out of its folder.
+ */
+import { existsSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { ArtifactKey, type ArtifactKind } from '../contract/artifact.ts';
+
+const RUN_ID = /^[a-z0-9][a-z0-9-]{0,79}$/;
+const SHA256 = /^[0-9a-f]{64}$/;
+
+/** `STICFLOW_WORKSPACE`, else `.sticflow` in the current directory; absolute. */
+export function defaultWorkspace(environment: NodeJS.ProcessEnv = process.env): string {
+  const { STICFLOW_WORKSPACE = '.sticflow' } = environment;
+  return resolve(STICFLOW_WORKSPACE);
+}
+
+export function artifactsDir(workspace: string): string {
+  return join(workspace, 'artifacts');
+}
+
+/** Folder of one finished artifact; beside it lie the `.tmp-*` folders of builders at work. */
+export function artifactDir(workspace: string, kind: ArtifactKind, key: string): string {
+  return join(artifactsDir(workspace), kind, ArtifactKey.parse(key));
+}
+
+/** Folder that survives the attempts of one piece of model work: checkpoints, partial output. */
+export function workDir(workspace: string, kind: ArtifactKind, key: string): string {
+  return join(workspace, 'work', kind, ArtifactKey.parse(key));
+}
+
+export function runsDir(workspace: string): string {
+  return join(workspace, 'runs');
+}
+
+/** @throws RangeError when the id is not 1-80 of a-z, 0-9 and - */
+export function runDir(workspace: string, runId: string): string {
+  if (!RUN_ID.test(runId)) {
+    throw new RangeError(`Expected a run id of 1-80 of a-z, 0-9 and -, got "${runId}"`);
+  }
+  return join(runsDir(workspace), runId);
+}
+
+/** Name of the report below {@link runDir}. */
+export const REPORT_FILE = 'report.html';
+
+export function reportFile(workspace: string, runId: string): string {
+  return join(runDir(workspace, runId), REPORT_FILE);
+}
+
+export function logsDir(workspace: string): string {
+  return join(workspace, 'logs');
+}
+
+/** Database, pid file and log of the embedded Temporal server. */
+export function temporalDir(workspace: string): string {
+  return join(workspace, 'temporal');
+}
+
+export function sourcesDir(workspace: string): string {
+  return join(workspace, 'sources');
+}
+
+/** Pictures, instructions and questions of the embedded world, rendered on this machine. */
+export function scenesDir(workspace: string): string {
+  return join(workspace, 'scenes');
+}
+
+export function modelsDir(workspace: string): string {
+  return join(workspace, 'models');
+}
+
+/** Snapshot of a hub model pinned to a commit. */
+export function hubModelDir(workspace: string, repository: string, commit: string): string {
+  return join(modelsDir(workspace), repository.replace('/', '--'), commit);
+}
+
+/** Where this worker has the files of a model artifact, and what they looked like when hashed. */
+export function modelLocationFile(workspace: string, sha256: string): string {
+  if (!SHA256.test(sha256)) throw new RangeError(`Expected 64 hex digits, got "${sha256}"`);
+  return join(modelsDir(workspace), `${sha256}.json`);
+}
+
+/** Root of the installed package: the folder of its package.json, from source and from `dist`. */
+export function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, 'package.json'))) {
+    const parent = dirname(folder);
+    if (parent === folder) throw new Error(`No package.json above ${import.meta.url}`);
+    folder = parent;
+  }
+  return folder;
+}
+
+export function configDir(): string {
+  return join(packageRoot(), 'config');
+}
+
+/** Folder that goes on PYTHONPATH. */
+export function pythonDir(): string {
+  return join(packageRoot(), 'python');
+}
+
+/** `STICFLOW_PYTHON`, else the interpreter of the package's own environment. */
+export function pythonExecutable(environment: NodeJS.ProcessEnv = process.env): string {
+  const { STICFLOW_PYTHON = join(packageRoot(), '.venv', 'bin', 'python') } = environment;
+  return STICFLOW_PYTHON;
+}
