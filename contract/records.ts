@@ -45,6 +45,8 @@ export const QUARANTINE_REASONS = [
   'not_a_file',
   'outside_root',
   'missing',
+  'malformed_record',
+  'duplicate_id',
 ] as const;
 
 /** `quarantine.jsonl`: an item that was left out. */
@@ -52,7 +54,7 @@ export const QuarantineRecord = z.strictObject({
   source_name: z.string(),
   reason: z.enum(QUARANTINE_REASONS),
   detail: z.string().max(500),
-  sha256: Sha256.nullable().describe('null when there are no bytes to hash'),
+  sha256: Sha256.nullable().describe('of the bytes; null when they were not read'),
 });
 export type QuarantineRecord = z.infer<typeof QuarantineRecord>;
 
@@ -163,6 +165,31 @@ const Sampling = z.strictObject({
   top_p: z.number().nullable(),
   max_new_tokens: z.int(),
 });
+
+/** `draws.jsonl` beside the requests of a preference shard: all that was drawn for an image. */
+export const PreferenceDraw = z.strictObject({
+  image_id: ImageId,
+  source_name: z.string(),
+  prompt_id: z.string().describe('normal prompt stored with the pair'),
+  prompt: z.string(),
+  chosen_prompt_id: z.string(),
+  rejected_prompt_id: z.string(),
+  rejection_source: RejectionSource,
+  corruption: Corruption.nullable(),
+  corrupted_image: ImageFile.nullable(),
+  chosen_seed: z.int(),
+  rejected_seed: z.int(),
+});
+export type PreferenceDraw = z.infer<typeof PreferenceDraw>;
+
+/** `draws.jsonl` beside the requests of a descriptions shard. */
+export const DescriptionDraw = z.strictObject({
+  example_id: z.string(),
+  image_id: ImageId,
+  prompt_id: z.string(),
+  seed: z.int(),
+});
+export type DescriptionDraw = z.infer<typeof DescriptionDraw>;
 
 /** `pairs.jsonl`: TRL's vision preference format plus provenance. */
 export const PreferencePair = z.strictObject({
