@@ -40,6 +40,11 @@ def detailed_caption(scene: Scene) -> str:
     return f"{opening} {_sentences(list(scene.objects))} The background is {scene.background}."
 
 
+def shown_caption(scene: Scene) -> str:
+    """Name every object truly in the short style, without count and background."""
+    return f"The image shows {_sentences(list(scene.objects))}"
+
+
 def web_caption(scene: Scene, rng: random.Random) -> str:
     """Describe a scene as a hasty person would: objects are missing, wrong in one word, or made up."""
     kept = _kept(scene, rng, dropped=WEB_DROPPED)

@@ -12,6 +12,7 @@ from sticflow_ml.scenes.language import phrase
 from sticflow_ml.scenes.world import COLORS, POSITIONS, SHAPES, Scene, SceneObject, stream
 
 QUESTION_TYPES = ("color", "shape", "size", "where", "exist", "count")
+QUESTIONS_PER_INSTRUCTION = 4
 HARD_NEGATIVE_SHARE = 0.5  # of the "no" questions: shape or color is there, the combination is not
 EMPTY_PLACE_SHARE = 0.2  # of the place questions, which are for pre-training only
 

@@ -38,6 +38,7 @@ PLACE_JITTER_PIXELS = 2.5
 RADIUS_PIXELS = {"small": (7.5, 9.0), "large": (12.0, 14.5)}
 MAX_ANGLE_RADIANS = 0.22
 BACKGROUND_RANGE = (25, 95)  # darker than every object colour
+_ROWS, _COLUMNS = np.mgrid[0:IMAGE_SIZE_PIXELS, 0:IMAGE_SIZE_PIXELS].astype(np.float32)
 NOISE_SIGMA = (2.0, 10.0)
 MAX_CLUTTER_MARKS = 5
 
@@ -69,9 +70,9 @@ def render(scene: Scene, rng: random.Random) -> Image.Image:
 def _background(kind: str, rng: random.Random) -> np.ndarray:
     low, high = BACKGROUND_RANGE
     first, second = (np.array([rng.randint(low, high) for _ in range(3)], dtype=np.float32) for _ in range(2))
-    rows, columns = np.mgrid[0:IMAGE_SIZE_PIXELS, 0:IMAGE_SIZE_PIXELS].astype(np.float32)
     # Two tones that are told apart: the second is moved away from the first.
     second = np.where(first > (low + high) / 2, np.minimum(second, first - 28), np.maximum(second, first + 28))
+    rows, columns = _ROWS, _COLUMNS
     share = np.zeros_like(rows)
     if kind == "gradient":
         angle = rng.uniform(0, 2 * math.pi)
