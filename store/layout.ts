@@ -42,6 +42,16 @@ export function runDir(workspace: string, runId: string): string {
   return join(runsDir(workspace), runId);
 }
 
+/** What a run was started with; the server forgets closed runs, this file does not. */
+export function runFile(workspace: string, runId: string): string {
+  return join(runDir(workspace, runId), 'run.json');
+}
+
+/** Process ids of the background workers. */
+export function workersFile(workspace: string): string {
+  return join(workspace, 'workers.json');
+}
+
 /** Name of the report below {@link runDir}. */
 export const REPORT_FILE = 'report.html';
 
