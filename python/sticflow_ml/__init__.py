@@ -1,0 +1,1 @@
+"""Generation and training behind sticflow's workflows; started as `python -m sticflow_ml`."""
