@@ -1,0 +1,272 @@
+"""`generate`: one text for every request of a shard, resumable between batches.
+
+Batches are cut at fixed places of the request file, whole batches are appended and synced, and a
+later attempt goes on behind the last whole one: the bytes of the result do not tell how often the
+work was interrupted.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sticflow_ml.adapters import WarmPolicy
+from sticflow_ml.contract import (
+    GenerateRequest,
+    Generation,
+    GenerationRequest,
+    ImageContent,
+    TextContent,
+    UserMessage,
+)
+from sticflow_ml.decoding import Prompt, Written, write_batch
+from sticflow_ml.errors import SticflowError
+from sticflow_ml.faults import Faults
+from sticflow_ml.images import Images
+from sticflow_ml.lifeline import Lifeline
+from sticflow_ml.lines import PartialLines, read_records
+from sticflow_ml.model import LoadedModel
+from sticflow_ml.protocol import Reporter
+from sticflow_ml.work_folder import fill_directory, read_json, sha256_of_file, write_json
+
+MAX_HALVINGS = 3
+
+
+def generate(
+    request: GenerateRequest, *, policy: WarmPolicy, reporter: Reporter, lifeline: Lifeline
+) -> None:
+    """Write `output/generations.jsonl` and `output/generation.json` and report the result.
+
+    Raises:
+        SticflowError: `DataInvalid`, `ModelInvalid`, `OutOfMemory`, `DiskFull`.
+        Stopped: SIGTERM came; whole batches are kept.
+    """
+    work_dir = Path(request.work_dir)
+    output = work_dir / "output"
+    requests = read_records(Path(request.requests_path), GenerationRequest, key="request_id")
+    identity = _identity(request)
+    if not _is_finished(output, identity):
+        run = _Run(request, requests, identity, reporter=reporter, lifeline=lifeline)
+        run.write_all(policy)
+        fill_directory(output, run.fill_output)
+    facts = read_json(output / "generation.json")
+    reporter.result(
+        len(requests),
+        {
+            "num_tokens": facts["num_tokens"],
+            "num_cut": facts["num_cut"],
+            "num_deviations": len(facts["deviations"]),
+        },
+    )
+
+
+def plan_batches(requests: list[GenerationRequest], batch_size: int) -> list[list[int]]:
+    """Cut the requests into batches: a pure function of the file.
+
+    Rows about one image stand together, so that it is encoded once; images keep the order in which
+    the file names them first.
+
+    Returns:
+        Indices into `requests`, a list a batch; all but the last have `batch_size` rows.
+    """
+    first_place: dict[tuple[str, str], int] = {}
+    for place, request in enumerate(requests):
+        first_place.setdefault((request.image.root, request.image.file), place)
+    order = sorted(
+        range(len(requests)),
+        key=lambda place: first_place[requests[place].image.root, requests[place].image.file],
+    )
+    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+
+
+def _identity(request: GenerateRequest) -> dict[str, Any]:
+    """Everything that the bytes of the result depend on, but for the versions of libraries."""
+    return {
+        "requests_sha256": sha256_of_file(Path(request.requests_path)),
+        "model_sha256": request.model.sha256,
+        "adapter_sha256": None if request.adapter is None else request.adapter.sha256,
+        "dtype": request.model.dtype,
+        "num_threads": request.model.num_threads,
+        "image_backend": request.model.image_backend,
+        "batch_size": request.batch_size,
+    }
+
+
+def _is_finished(output: Path, identity: dict[str, Any]) -> bool:
+    path = output / "generation.json"
+    if not path.exists():
+        return False
+    facts = read_json(path)
+    return all(facts.get(name) == value for name, value in identity.items())
+
+
+class _Run:
+    """The batches of one request."""
+
+    def __init__(
+        self,
+        request: GenerateRequest,
+        requests: list[GenerationRequest],
+        identity: dict[str, Any],
+        *,
+        reporter: Reporter,
+        lifeline: Lifeline,
+    ) -> None:
+        self._request = request
+        self._requests = requests
+        self._identity = identity
+        self._reporter = reporter
+        self._lifeline = lifeline
+        self._work_dir = Path(request.work_dir)
+        self._batches = plan_batches(requests, request.batch_size)
+        self._facts: dict[str, Any] = {}
+        self._deviations: list[dict[str, Any]] = []
+        self._generations: list[dict[str, Any]] = []
+
+    def write_all(self, policy: WarmPolicy) -> None:
+        """Write what is missing, batch by batch."""
+        faults = Faults(self._work_dir)
+        partial = self._open_partial()
+        try:
+            loaded = policy.for_generation(
+                self._request.model, self._request.adapter, self._reporter
+            )
+            images = loaded.images(self._request.image_roots)
+            self._facts = _facts_of(loaded, policy)
+            for batch in self._batches[partial.num_groups :]:
+                self._lifeline.raise_if_stopped()
+                faults.reach("generate.batch")
+                done = len(partial.lines)
+                rows = self._write(loaded, images, batch, faults=faults, done=done)
+                partial.append(rows)
+                self._reporter.progress("generating", len(partial.lines), self._total, "items")
+            self._generations = partial.lines
+        finally:
+            partial.close()
+
+    def fill_output(self, folder: Path) -> None:
+        """Write the result files, in the order of the requests."""
+        order = [place for batch in self._batches for place in batch]
+        by_place = dict(zip(order, self._generations, strict=True))
+        generations = [Generation.model_validate(by_place[place]) for place in sorted(by_place)]
+        with (folder / "generations.jsonl").open("w", encoding="utf-8") as file:
+            for generation in generations:
+                file.write(generation.model_dump_json() + "\n")
+        facts = {
+            **self._identity,
+            **self._facts,
+            "num_requests": len(generations),
+            "num_images": len({(row.image.root, row.image.file) for row in self._requests}),
+            "num_tokens": sum(generation.num_tokens for generation in generations),
+            "num_cut": sum(generation.finish_reason == "length" for generation in generations),
+            "deviations": self._deviations,
+        }
+        write_json(folder / "generation.json", facts)
+
+    @property
+    def _total(self) -> int:
+        return len(self._requests)
+
+    def _open_partial(self) -> PartialLines:
+        """Go on where the last attempt stopped, if it did the same work."""
+        path = self._work_dir / "generations.partial.jsonl"
+        identity_path = self._work_dir / "generations.partial.json"
+        if identity_path.exists():
+            before = read_json(identity_path)
+            changed = [name for name, value in self._identity.items() if before[name] != value]
+            if changed:
+                path.unlink(missing_ok=True)
+                self._reporter.notice(
+                    "partial_discarded", f"made with another {', '.join(changed)}; starting anew"
+                )
+        else:
+            path.unlink(missing_ok=True)
+        write_json(identity_path, self._identity)
+        partial = PartialLines(path, [len(batch) for batch in self._batches])
+        if partial.lines:
+            self._reporter.notice("resumed", f"{len(partial.lines)} of {self._total} texts kept")
+        return partial
+
+    def _write(
+        self, loaded: LoadedModel, images: Images, batch: list[int], *, faults: Faults, done: int
+    ) -> list[dict[str, Any]]:
+        """Write one batch; when memory does not suffice, in halves."""
+        for halvings in range(MAX_HALVINGS + 1):
+            size = -(-len(batch) // 2**halvings)
+            parts = [batch[start : start + size] for start in range(0, len(batch), size)]
+            try:
+                faults.reach("generate.memory")
+                return [
+                    row for part in parts for row in self._write_part(loaded, images, part, done)
+                ]
+            except torch.OutOfMemoryError as error:
+                torch.cuda.empty_cache()
+                if halvings == MAX_HALVINGS or size == 1:
+                    raise SticflowError(
+                        "OutOfMemory",
+                        f"Expected memory for {size} texts at once, got: {error}. Set "
+                        "generation.batch_size lower, or free the device.",
+                        rows=size,
+                    ) from error
+            self._deviations.append(
+                {"name": "batch_halved", "first_request": self._requests[batch[0]].request_id}
+            )
+            self._reporter.notice(
+                "batch_halved", f"memory did not suffice for {size} texts at once"
+            )
+        raise AssertionError("the last halving returns or raises")
+
+    def _write_part(
+        self, loaded: LoadedModel, images: Images, part: list[int], done: int
+    ) -> list[dict[str, Any]]:
+        prompts = [self._prompt(loaded, images, self._requests[place]) for place in part]
+
+        def on_step(finished: int) -> None:
+            self._lifeline.raise_if_stopped()
+            self._reporter.progress("generating", done + finished, self._total, "items")
+
+        written = write_batch(loaded, prompts, on_step=on_step)
+        return [
+            _as_line(self._requests[place], row, loaded)
+            for place, row in zip(part, written, strict=True)
+        ]
+
+    def _prompt(self, loaded: LoadedModel, images: Images, request: GenerationRequest) -> Prompt:
+        image = images.get(request.image)
+        message = UserMessage(
+            role="user",
+            content=[ImageContent(type="image"), TextContent(type="text", text=request.prompt)],
+        )
+        return Prompt(
+            token_ids=loaded.chat.prompt_ids([message], image.replacement),
+            image=image,
+            temperature=request.temperature,
+            top_p=1.0 if request.top_p is None else request.top_p,
+            max_new_tokens=request.max_new_tokens,
+            seed=request.seed,
+        )
+
+
+def _as_line(request: GenerationRequest, row: Written, loaded: LoadedModel) -> dict[str, Any]:
+    assert row.finish_reason is not None, "a batch is over when every row is"
+    return Generation(
+        request_id=request.request_id,
+        text=loaded.chat.decode(row.token_ids),
+        num_tokens=len(row.token_ids),
+        finish_reason=row.finish_reason,
+    ).model_dump()
+
+
+def _facts_of(loaded: LoadedModel, policy: WarmPolicy) -> dict[str, Any]:
+    device = loaded.device.type
+    return {
+        "engine": "hf",
+        "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
+        "device": torch.cuda.get_device_name() if device == "cuda" else device,
+        "template_sha256": loaded.chat.template_sha256,
+        "adapter_mode": policy.adapter_mode,
+        "images_encoded_once": loaded.encodes_images_apart,
+    }
