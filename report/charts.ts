@@ -9,8 +9,8 @@ import type { EvaluatedPolicy } from '../contract/status.ts';
 import type { TrainingRow } from './input.ts';
 import { measureLabel, POLICY_ORDER, verdict } from './measures.ts';
 
-/** Fits a phone of 390 px unscaled, so that labels stay readable everywhere. */
-const WIDTH = 250;
+/** Four to a row on a desk, one to a row on a phone, never scaled down: labels stay readable. */
+const WIDTH = 200;
 
 export const POLICY_COLORS: Record<EvaluatedPolicy, string> = {
   base: 'var(--base)',
@@ -34,6 +34,8 @@ const THEME = {
     titleFontWeight: 'normal',
     tickSize: 4,
   },
+  // Same room for labels in every chart, so that charts in a row line up.
+  axisY: { minExtent: 30 },
 } as const;
 
 export interface PolicyPoint {
@@ -106,6 +108,7 @@ export function effectChart(deltas: readonly (readonly [string, Measure])[]): To
       ticks: false,
       labelFontSize: 12,
       labelColor: 'var(--ink)',
+      labelLimit: 0,
       labelPadding: 8,
     },
   } as const;
@@ -122,12 +125,13 @@ export function effectChart(deltas: readonly (readonly [string, Measure])[]): To
     },
   } as const;
   return {
-    width: WIDTH - 20,
+    width: WIDTH,
     height: { step: 30 },
     config: THEME,
     data: { values },
     layer: [
       {
+        data: { values: [{}] },
         mark: { type: 'rule', color: 'var(--ink-soft)', strokeDash: [3, 3] },
         encoding: { x: { datum: 0, type: 'quantitative' } },
       },

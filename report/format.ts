@@ -6,6 +6,9 @@ import { REPORT_LIMITS } from './input.ts';
 const MINUS = '\u2212';
 const NARROW_SPACE = '\u202f';
 
+/** As written in sentences; the narrow space keeps it on one line. */
+export const CONFIDENCE = `95${NARROW_SPACE}%`;
+
 /** A share as per cent: 0.6123 -> `61.2 %`. */
 export function percent(share: number): string {
   return `${(share * 100).toFixed(1).replace('-', MINUS)}${NARROW_SPACE}%`;
@@ -64,6 +67,22 @@ export function words(name: string): string {
  */
 export function visible(text: string): string {
   return text.replace(/\p{Cs}/gu, '\ufffd').replace(/\p{Cc}/gu, picture);
+}
+
+/** The same value with every string in it, names of fields too, made {@link visible}. */
+export function allVisible<T>(value: T): T {
+  // Strings stay strings and nothing else changes: the type is the same by construction.
+  return withVisibleStrings(value) as T;
+}
+
+function withVisibleStrings(value: unknown): unknown {
+  if (typeof value === 'string') return visible(value);
+  if (Array.isArray(value)) return value.map(withVisibleStrings);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value);
+  return Object.fromEntries(
+    entries.map(([key, inner]) => [visible(key), withVisibleStrings(inner)]),
+  );
 }
 
 function picture(control: string): string {

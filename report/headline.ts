@@ -1,6 +1,6 @@
 /** What came out, in a sentence or two: with the interval, and honest when nothing is shown. */
 import type { Measure } from '../contract/measures.ts';
-import { counted, percent, points, pointsInterval, words } from './format.ts';
+import { CONFIDENCE, counted, percent, points, pointsInterval, words } from './format.ts';
 import type { PolicyComparison, ReportInput, ReportRound } from './input.ts';
 import { HEADLINE_MEASURES, measureLabel, POLICY_ORDER, verdict } from './measures.ts';
 
@@ -32,14 +32,21 @@ export function sameOutcome(input: ReportInput, outcome: Outcome, measure: strin
   return outcomeOf(input, outcome, measure);
 }
 
+/** A claim and the figures that carry it, kept apart so that the page can set them apart. */
+export interface Sentence {
+  readonly claim: string;
+  /** '' where there are none. */
+  readonly figures: string;
+}
+
 /** The page's first sentences. */
-export function headline(input: ReportInput): string[] {
+export function headline(input: ReportInput): Sentence[] {
   const outcome = findOutcome(input);
-  if (outcome === null) return [unmeasured(input)];
-  const sentences = [sentence(outcome)];
+  if (outcome === null) return [{ claim: unmeasured(input), figures: '' }];
+  const sentences = [{ claim: claim(outcome), figures: figures(outcome) }];
   if (outcome.measure !== 'hallucination_rate') {
-    const hallucination = sameOutcome(input, outcome, 'hallucination_rate');
-    if (hallucination !== null) sentences.push(shortSentence(hallucination));
+    const other = sameOutcome(input, outcome, 'hallucination_rate');
+    if (other !== null) sentences.push({ claim: shortClaim(other), figures: figures(other) });
   }
   return sentences;
 }
@@ -93,28 +100,29 @@ const SUBJECTS: Readonly<Record<string, string>> = {
   description_f1: 'F1 of the descriptions',
 };
 
-function sentence(outcome: Outcome): string {
+function claim(outcome: Outcome): string {
   const { scope, set, measure } = outcome;
-  const subject = SUBJECTS[measure] ?? measureLabel(measure);
-  const when =
-    scope.of === 'run'
-      ? `Over ${counted(scope.round, 'round')}`
-      : `In round ${String(scope.round)}`;
-  return `${when}, ${lowerFirst(subject)} on ${set} ${change(outcome)}.`;
+  const subject = lowerFirst(SUBJECTS[measure] ?? measureLabel(measure));
+  const rounds = String(scope.round);
+  const when = scope.of === 'run' ? `Over ${rounds} rounds` : `In round ${rounds}`;
+  return `${when}, ${subject} on ${set} ${change(outcome)}.`;
 }
 
-function shortSentence(outcome: Outcome): string {
+function shortClaim(outcome: Outcome): string {
   return `${SUBJECTS[outcome.measure] ?? measureLabel(outcome.measure)} ${change(outcome)}.`;
 }
 
 function change({ delta, start, end, measure }: Outcome): string {
-  const figures = `${points(delta.value)} points, 95 % interval ${pointsInterval(delta)}`;
   const ends =
     start !== null && end !== null ? ` from ${percent(start.value)} to ${percent(end.value)}` : '';
-  if (verdict(measure, delta) === 'not_shown') {
-    return `went${ends || ' nowhere certain'} (${figures}): the interval includes zero, so no effect is shown`;
-  }
-  return `${delta.value > 0 ? 'rose' : 'fell'}${ends} (${figures})`;
+  const shown = verdict(measure, delta) !== 'not_shown';
+  if (shown) return `${delta.value > 0 ? 'rose' : 'fell'}${ends}`;
+  return ends === '' ? 'shows no effect' : `went${ends}, which shows no effect`;
+}
+
+function figures({ delta, measure }: Outcome): string {
+  const includes = verdict(measure, delta) === 'not_shown' ? ', which includes zero' : '';
+  return `${points(delta.value)} points, ${CONFIDENCE} interval ${pointsInterval(delta)}${includes}`;
 }
 
 function unmeasured({ status, rounds, config }: ReportInput): string {
@@ -129,10 +137,10 @@ function unmeasured({ status, rounds, config }: ReportInput): string {
         : '';
     return `${counted(rounds.length, 'round')} finished and ${so_far}; nothing was compared${reason}.`;
   }
-  if (running === undefined) return `The run is ${status.state}; nothing was compared yet.`;
+  if (running === undefined) return `The run is ${status.state}; nothing has been compared yet.`;
   const progress =
     running.total > 0 ? ` (${String(running.done)} of ${String(running.total)})` : '';
-  return `Round ${String(status.round)} of ${String(status.rounds)} is in ${words(running.stage)}${progress}; nothing was compared yet.`;
+  return `Round ${String(status.round)} of ${String(status.rounds)} is in ${words(running.stage)}${progress}; nothing has been compared yet.`;
 }
 
 function lowerFirst(text: string): string {

@@ -5,7 +5,7 @@
 import type { JSX } from 'preact';
 import { renderToString } from 'preact-render-to-string';
 import { type Drawings, drawCharts } from './drawings.ts';
-import { visible } from './format.ts';
+import { allVisible } from './format.ts';
 import type { ReportInput } from './input.ts';
 import { Changes } from './sections/changes.tsx';
 import { Config, Environment } from './sections/config.tsx';
@@ -21,7 +21,8 @@ import { SECTION_STYLE } from './style-sections.ts';
 const STYLE = PAGE_STYLE + SECTION_STYLE;
 
 /** The whole page, UTF-8 encodable whatever the texts in the input hold. */
-export async function renderReport(input: ReportInput): Promise<string> {
+export async function renderReport(given: ReportInput): Promise<string> {
+  const input = allVisible(given);
   const drawings = await drawCharts(input);
   const policy = await contentSecurityPolicy(STYLE);
   const page = renderToString(<Page input={input} drawings={drawings} policy={policy} />);
@@ -67,7 +68,7 @@ function Page({ input, drawings, policy }: PageProps): JSX.Element {
         <meta name="viewport" content="width=device-width, initial-scale=1" />
         <meta name="color-scheme" content="light dark" />
         <meta name="referrer" content="no-referrer" />
-        <title>{`${visible(input.status.run_id)} · sticflow report`}</title>
+        <title>{`${input.status.run_id} · sticflow report`}</title>
         {/* A constant of ours, hashed above. */}
         <style dangerouslySetInnerHTML={{ __html: STYLE }} />
       </head>

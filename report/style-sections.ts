@@ -21,8 +21,9 @@ table.plain { width: auto; min-width: 18rem; margin-bottom: .5rem; }
 .legend li::before { content: ""; display: inline-block; width: .65em; height: .65em; border-radius: 50%; margin-right: .45em; background: var(--base); }
 .legend .preference_training::before { background: var(--preference); }
 .legend .infused_training::before { background: var(--infused); }
-.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(18.5rem, 100%), 1fr)); gap: 1.5rem 1rem; margin-top: .8rem; }
+.charts { display: grid; grid-template-columns: repeat(auto-fill, minmax(min(15rem, 100%), 1fr)); gap: 1.5rem .75rem; margin-top: .8rem; }
 .chart figcaption { font-size: .88rem; font-weight: 550; margin-bottom: .3rem; }
+.key { font-size: .8rem; color: var(--ink-soft); margin-top: .2rem; }
 .drawing svg { display: block; max-width: 100%; height: auto; }
 .drawing text { font-family: inherit; font-variant-numeric: tabular-nums; }
 
@@ -41,6 +42,9 @@ img { display: block; width: 100%; max-width: 9rem; height: auto; border-radius:
 .pictures { display: flex; flex-direction: column; gap: .6rem; }
 figcaption { color: var(--ink-soft); font-size: .78rem; }
 .chart figcaption { color: var(--ink); }
+.chart figcaption small { display: block; font-weight: 400; }
+.decisions { list-style: none; font-size: .92rem; margin-bottom: .5rem; }
+.decisions li { padding: .2rem 0; max-width: 46rem; }
 .prompt, .question { font-weight: 550; margin-bottom: .6rem; white-space: pre-line; }
 .expected { font-size: .92rem; margin-bottom: .6rem; }
 .difference { display: grid; grid-template-columns: repeat(2, minmax(0, 1fr)); gap: 1.25rem; }
@@ -86,8 +90,8 @@ mark { color: inherit; border-radius: 2px; box-decoration-break: clone; -webkit-
   table.results thead { display: none; }
   table.results tr { padding: .7rem 0; border-bottom: 1px solid var(--line); }
   table.results tbody th { border: 0; padding: 0 0 .3rem; }
-  table.results td { border: 0; padding: .15rem 0; display: grid; grid-template-columns: minmax(0, 1fr) auto 6.2rem 3.2rem; gap: .6rem; align-items: baseline; }
-  table.results td::before { content: attr(data-label); text-align: left; color: var(--ink-soft); font-size: .88rem; }
+  table.results td { border: 0; padding: .15rem 0; display: grid; grid-template-columns: minmax(0, 1fr) 3.6rem 5.3rem 2.5rem; gap: .4rem; align-items: baseline; }
+  table.results td::before { content: attr(data-label); text-align: left; color: var(--ink-soft); font-size: .84rem; }
   .pair, .change { grid-template-columns: minmax(0, 1fr); gap: .75rem; }
   .pictures { flex-direction: row; }
   .difference { grid-template-columns: minmax(0, 1fr); gap: .8rem; }

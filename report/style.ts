@@ -54,8 +54,9 @@ h1 .run { margin-right: .35rem; }
 .message { margin-top: .9rem; padding: .6rem .9rem; border-radius: 6px; background: var(--note-tint); font-size: .94rem; }
 .message.failed { background: var(--worse-tint); }
 .outcome { margin-top: 1.5rem; }
-.outcome.with-chart { display: grid; grid-template-columns: minmax(0, 1fr) 25rem; gap: 2.5rem; align-items: center; }
+.outcome.with-chart { display: grid; grid-template-columns: minmax(0, 1fr) 25rem; gap: 2.5rem; align-items: start; }
 .headline { font-size: 1.55rem; line-height: 1.32; font-weight: 600; letter-spacing: -.015em; text-wrap: pretty; }
+.headline .figures { font-weight: 400; color: var(--ink-soft); white-space: normal; }
 .headline.second { font-size: 1.08rem; font-weight: 450; letter-spacing: 0; margin-top: .6rem; color: var(--ink-soft); }
 
 .tiles { display: flex; flex-wrap: wrap; gap: 1rem 2.25rem; margin-top: 1.5rem; }

@@ -29,12 +29,30 @@ export function Results(props: {
     <Section
       id="results"
       title="Results"
-      lead="Per cent, with the 95 % bootstrap interval (images resampled). The signed figure is the paired difference to the start of the round, in points: blue better, orange worse, grey when its interval includes zero."
+      lead="Per cent, with the 95 % bootstrap interval (images resampled). The signed figure is the paired difference to the start of the round, in points: blue better, orange worse, grey when its interval includes zero."
     >
+      <Decisions rounds={rounds} />
       {sets.map((set) => (
         <SetResults key={set} set={set} rounds={rounds} charts={props.charts} />
       ))}
     </Section>
+  );
+}
+
+function Decisions({ rounds }: { readonly rounds: readonly ReportRound[] }): JSX.Element {
+  return (
+    <ul class="decisions">
+      {rounds.map(({ round, result }) =>
+        result === null ? null : (
+          <li key={round}>
+            <b>
+              Round {round}: {result.decision.action}.
+            </b>{' '}
+            <Foreign text={result.decision.reason} />
+          </li>
+        ),
+      )}
+    </ul>
   );
 }
 

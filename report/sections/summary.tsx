@@ -1,7 +1,7 @@
 /** Top of the page: which run, how far, and what came out. */
 import type { JSX } from 'preact';
 import type { StageStatus } from '../../contract/status.ts';
-import { count, duration, percent, pointsInterval, visible, words } from '../format.ts';
+import { CONFIDENCE, count, duration, percent, pointsInterval, words } from '../format.ts';
 import { findOutcome, headline, type Outcome, sameOutcome } from '../headline.ts';
 import type { ReportInput } from '../input.ts';
 import { measureLabel } from '../measures.ts';
@@ -12,32 +12,36 @@ export function Summary(props: {
   readonly effectSvg: string | null;
 }): JSX.Element {
   const { input, effectSvg } = props;
-  const { status, config } = input;
+  const { status } = input;
   return (
     <header id="summary">
       <p class="brand">sticflow report</p>
       <h1>
-        <span class="run">{visible(status.run_id)}</span>{' '}
+        <span class="run">{status.run_id}</span>{' '}
         <span class={`state ${status.state}`}>{status.state}</span>
       </h1>
       <p class="facts">
         <Facts items={factsOf(input)} />
       </p>
-      {status.message === '' ? null : (
-        <p class={`message ${status.state}`}>{visible(status.message)}</p>
-      )}
+      {status.message === '' ? null : <p class={`message ${status.state}`}>{status.message}</p>}
       <div class={effectSvg === null ? 'outcome' : 'outcome with-chart'}>
         <div>
-          {headline(input).map((sentence, index) => (
-            <p class={index === 0 ? 'headline' : 'headline second'} key={sentence}>
-              {visible(sentence)}
+          {headline(input).map(({ claim, figures }, index) => (
+            <p class={index === 0 ? 'headline' : 'headline second'} key={claim}>
+              {claim}
+              {figures === '' ? null : <span class="figures"> {figures}</span>}
             </p>
           ))}
           <Tiles input={input} />
         </div>
-        {effectSvg === null ? null : <Chart title={effectTitle(input)} svg={effectSvg} />}
+        {effectSvg === null ? null : (
+          <div>
+            <Chart title={effectTitle(input)} svg={effectSvg} />
+            <p class="key">Blue is better, orange worse; grey: no effect shown.</p>
+          </div>
+        )}
       </div>
-      {config === null || status.state === 'completed' ? null : <Stages stages={status.stages} />}
+      <Stages stages={status.stages} />
     </header>
   );
 }
@@ -52,7 +56,7 @@ function Facts({ items }: { readonly items: readonly string[] }): JSX.Element {
   return (
     <>
       {items.map((item) => (
-        <span key={item}>{visible(item)}</span>
+        <span key={item}>{item}</span>
       ))}
     </>
   );
@@ -62,7 +66,7 @@ function effectTitle(input: ReportInput): string {
   const outcome = findOutcome(input);
   const scope =
     outcome?.scope.of === 'run' ? 'the run' : `round ${String(outcome?.scope.round ?? 1)}`;
-  return `What ${scope} changed on ${outcome?.set ?? ''}, with 95 % intervals`;
+  return `What ${scope} changed, with ${CONFIDENCE} intervals`;
 }
 
 function Tiles({ input }: { readonly input: ReportInput }): JSX.Element {
@@ -115,13 +119,14 @@ function Tile(props: { readonly name: string; readonly value: string }): JSX.Ele
   );
 }
 
-function Stages({ stages }: { readonly stages: readonly StageStatus[] }): JSX.Element {
+function Stages({ stages }: { readonly stages: readonly StageStatus[] }): JSX.Element | null {
+  if (stages.length === 0) return null;
   return (
     <ol class="stages">
       {stages.map((stage) => (
         <li class={stage.state} key={stage.stage}>
           <span class="name">{words(stage.stage)}</span>
-          <span class="progress">{visible(stageProgress(stage))}</span>
+          <span class="progress">{stageProgress(stage)}</span>
         </li>
       ))}
     </ol>

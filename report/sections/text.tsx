@@ -1,22 +1,14 @@
 /** How foreign text, figures, images and charts get into the page; every section uses these. */
 import type { ComponentChildren, JSX } from 'preact';
 import type { Measure } from '../../contract/measures.ts';
-import {
-  interval,
-  percent,
-  points,
-  pointsInterval,
-  safeImage,
-  shortHash,
-  visible,
-} from '../format.ts';
+import { interval, percent, points, pointsInterval, safeImage, shortHash } from '../format.ts';
 import type { DataUri } from '../input.ts';
 import { verdict } from '../measures.ts';
 import { type Segment, wordDifference } from '../word-diff.ts';
 
-/** Text written by users or models: escaped, control signs shown, its direction kept to itself. */
+/** Text written by users or models: escaped, and its direction of writing kept to itself. */
 export function Foreign({ text }: { readonly text: string }): JSX.Element {
-  return <bdi>{visible(text)}</bdi>;
+  return <bdi>{text}</bdi>;
 }
 
 export function Section(props: {
@@ -53,7 +45,7 @@ const VERDICT_WORDS = {
 /** A paired difference; said in words too, for those who do not see the colour. */
 export function Delta(props: { readonly name: string; readonly delta: Measure }): JSX.Element {
   const seen = verdict(props.name, props.delta);
-  const title = `95 % interval ${pointsInterval(props.delta)} points: ${VERDICT_WORDS[seen]}`;
+  const title = `95\u202f% interval ${pointsInterval(props.delta)} points: ${VERDICT_WORDS[seen]}`;
   return (
     <span class={`delta ${seen}`} title={title}>
       {points(props.delta.value)}
@@ -76,18 +68,35 @@ export function Picture(props: {
 }): JSX.Element {
   const uri = safeImage(props.uri);
   if (uri === null) return <div class="no-picture">image not in this page</div>;
-  return <img src={uri} alt={visible(props.alt)} loading="lazy" decoding="async" />;
+  return <img src={uri} alt={props.alt} />;
 }
 
 /** `svg` comes from chartSvg(): the one place where markup enters the page unescaped. */
-export function Chart(props: { readonly title: string; readonly svg: string }): JSX.Element {
+export function Chart(props: {
+  readonly title: string;
+  /** Set above the title, smaller. */
+  readonly of?: string;
+  readonly svg: string;
+}): JSX.Element {
   return (
     <figure class="chart">
       <figcaption>
-        <Foreign text={props.title} />
+        {props.of === undefined ? null : <small>{props.of}</small>}
+        {props.title}
       </figcaption>
       <div class="drawing" dangerouslySetInnerHTML={{ __html: props.svg }} />
     </figure>
+  );
+}
+
+/** The space before a marked word is not part of what differs. */
+function Marked({ text }: { readonly text: string }): JSX.Element {
+  const words = text.trimStart();
+  return (
+    <>
+      {text.slice(0, text.length - words.length)}
+      <mark>{words}</mark>
+    </>
   );
 }
 
@@ -98,7 +107,7 @@ interface TextPair {
 
 /** Two texts side by side, the words that only one of them has marked. */
 export function Difference({ left, right }: TextPair): JSX.Element {
-  const shown = { left: visible(left.text), right: visible(right.text) };
+  const shown = { left: left.text, right: right.text };
   const difference = wordDifference(shown.left, shown.right);
   const unmarked = (text: string): Segment[] => [{ kind: 'same', text }];
   const sides = [
@@ -113,7 +122,7 @@ export function Difference({ left, right }: TextPair): JSX.Element {
           <p dir="auto">
             {segments.length === 0 ? <em class="nothing">no text</em> : null}
             {segments.map(({ kind, text }, index) =>
-              kind === 'same' ? text : <mark key={index}>{text}</mark>,
+              kind === 'same' ? text : <Marked key={index} text={text} />,
             )}
           </p>
         </div>

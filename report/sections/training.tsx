@@ -37,7 +37,7 @@ export function Training(props: {
       {charts.length === 0 ? <p class="empty">No training has logged a step yet.</p> : null}
       <div class="charts">
         {charts.map(({ training, metric, svg }) => (
-          <Chart key={training + metric} title={`${TITLES[training]}: ${metric}`} svg={svg} />
+          <Chart key={training + metric} of={TITLES[training]} title={metric} svg={svg} />
         ))}
       </div>
     </Section>
