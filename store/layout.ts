@@ -47,6 +47,11 @@ export function runFile(workspace: string, runId: string): string {
   return join(runDir(workspace, runId), 'run.json');
 }
 
+/** The status that the last report of a run was written from, for when no server runs. */
+export function statusFile(workspace: string, runId: string): string {
+  return join(runDir(workspace, runId), 'status.json');
+}
+
 /** Process ids of the background workers. */
 export function workersFile(workspace: string): string {
   return join(workspace, 'workers.json');
