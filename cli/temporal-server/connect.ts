@@ -45,6 +45,11 @@ export async function connectServer(options: ConnectOptions): Promise<TemporalSe
   return profile === undefined ? connectEmbedded(options) : connectExternal(profile);
 }
 
+/** Whether a server is named, so that the embedded one has no part. @throws {@link TemporalServerError} */
+export function namesExternalServer(environment: NodeJS.ProcessEnv): boolean {
+  return namedProfile(environment) !== undefined;
+}
+
 /** The profile that names a server; undefined when nothing does. */
 function namedProfile(environment: NodeJS.ProcessEnv): ClientConfigProfile | undefined {
   try {

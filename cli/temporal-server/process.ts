@@ -21,7 +21,8 @@ export function liveProcesses(workspace: string, state: ServerState | undefined)
   return { supervisor: own(state?.supervisor_pid), server: own(state?.pid) };
 }
 
-function commandLine(pid: number): string {
+/** Program and arguments of a process; empty when there is none. */
+export function commandLine(pid: number): string {
   try {
     return execFileSync('ps', ['-ww', '-o', 'args=', '-p', String(pid)], {
       encoding: 'utf8',
