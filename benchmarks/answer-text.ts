@@ -16,14 +16,14 @@ export function statedAnswer(text: string): string {
   return statedAnswers(text)[0] ?? '';
 }
 
-/** All of what may be meant: after each marker, the last one first, or the whole text. */
+/** All of what may be meant: after each marker, the last one first, then the whole text. */
 function statedAnswers(text: string): string[] {
   const short = text.slice(0, MAX_LENGTH);
   const stated = [...short.matchAll(MARKER)].map((marker) => {
     const [line = ''] = short.slice(marker.index + marker[0].length, MAX_LENGTH).split('\n', 1);
     return bare(line);
   });
-  return stated.length === 0 ? [bare(short)] : stated.reverse();
+  return [...stated.reverse(), bare(short)];
 }
 
 /** Without surrounding white space, emphasis, quotes and closing punctuation. */
