@@ -30,7 +30,7 @@ const Caption = z
   });
 
 /** Objects by the words that name them. */
-export interface ObjectVocabulary {
+interface ObjectVocabulary {
   /** COCO class of each word. */
   readonly classes: ReadonlyMap<string, string>;
   /** What two words in a row are read as. */
@@ -93,7 +93,7 @@ export async function scoreChair(files: ScoreFiles): Promise<BenchmarkScore> {
   };
 }
 
-export async function readVocabulary(data: string): Promise<ObjectVocabulary> {
+async function readVocabulary(data: string): Promise<ObjectVocabulary> {
   const { inverse_synonym, double_words } = await readJsonFile(
     join(data, 'object_synonyms.json'),
     Vocabulary,
@@ -108,7 +108,7 @@ export async function readVocabulary(data: string): Promise<ObjectVocabulary> {
  * COCO classes in the order of their mentions; a class named twice counts twice. `robust` finds a
  * single bus or glass, which the official plural rules lose.
  */
-export function mentionedObjects(
+function mentionedObjects(
   caption: string,
   { classes, doubleWords }: ObjectVocabulary,
   parser: ParserName = 'official',

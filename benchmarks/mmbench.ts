@@ -107,7 +107,7 @@ function mainRows(rows: readonly Row[]): Group[] {
 }
 
 /** Letters of the columns with one capital letter, in their order, with a cell that is not missing. */
-export function optionsOf(cells: TableRow): Map<string, string> {
+function optionsOf(cells: TableRow): Map<string, string> {
   const letters = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZ');
   return new Map(
     letters.flatMap((letter) => {

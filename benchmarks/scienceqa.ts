@@ -78,7 +78,7 @@ function readLetterRobustly(text: string, choices: readonly string[]): string | 
 }
 
 /** -1 when the question has fewer choices: wrong, and never a random choice. */
-export function choiceIndex(letter: string, choices: readonly string[]): number {
+function choiceIndex(letter: string, choices: readonly string[]): number {
   return LETTERS.slice(0, choices.length).indexOf(letter);
 }
 

@@ -25,7 +25,7 @@ export interface ItemScore {
 
 /** Figures by name, nested as the benchmark reports them; null = undefined, as 0 of 0. */
 export type Metrics = { readonly [name: string]: MetricValue };
-export type MetricValue = number | string | null | readonly MetricValue[] | Metrics;
+type MetricValue = number | string | null | readonly MetricValue[] | Metrics;
 
 export interface BenchmarkScore {
   readonly metrics: Metrics;

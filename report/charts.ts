@@ -12,7 +12,7 @@ import { measureLabel, POLICY_ORDER, verdict } from './measures.ts';
 /** Four to a row on a desk, one to a row on a phone, never scaled down: labels stay readable. */
 const WIDTH = 200;
 
-export const POLICY_COLORS: Record<EvaluatedPolicy, string> = {
+const POLICY_COLORS: Record<EvaluatedPolicy, string> = {
   base: 'var(--base)',
   preference_training: 'var(--preference)',
   infused_training: 'var(--infused)',

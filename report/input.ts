@@ -33,7 +33,7 @@ export interface TrainingRow {
 }
 
 /** Rows of each training of a round; a training that has not begun has no entry. */
-export interface TrainingCurves {
+interface TrainingCurves {
   readonly preference_training?: readonly TrainingRow[];
   readonly infused_training?: readonly TrainingRow[];
 }
@@ -61,7 +61,7 @@ export interface ItemChange {
 }
 
 /** A bounded sample of what changed between two policies; totals are in the comparison. */
-export interface ItemChanges {
+interface ItemChanges {
   readonly from: EvaluatedPolicy;
   readonly to: EvaluatedPolicy;
   readonly fixed: readonly ItemChange[];
@@ -93,7 +93,7 @@ export interface LineageNode {
 }
 
 /** `to` was made from `from`, directly or through artifacts that are not shown; both are keys. */
-export interface LineageEdge {
+interface LineageEdge {
   readonly from: string;
   readonly to: string;
 }
@@ -103,7 +103,7 @@ export interface Lineage {
   readonly edges: readonly LineageEdge[];
 }
 
-export interface ReportEnvironment {
+interface ReportEnvironment {
   /** By program: `sticflow`, `node`, `python`, `torch`, `transformers`, ... */
   readonly versions: Readonly<Record<string, string>>;
   readonly machine: string;

@@ -100,7 +100,7 @@ function SetResults({ set, rounds, charts }: SetProps): JSX.Element {
   );
 }
 
-export function PolicyLegend(): JSX.Element {
+function PolicyLegend(): JSX.Element {
   return (
     <ul class="legend">
       <li class="base">start of the round</li>

@@ -88,7 +88,7 @@ function roundResult(round: number): RoundResult {
   };
 }
 
-export const CONFIG = ExperimentConfig.parse({
+const CONFIG = ExperimentConfig.parse({
   name: 'scenes',
   seed: 7,
   rounds: 2,
