@@ -36,6 +36,8 @@ export const ModelConfig = z.strictObject({
     .describe('image processor implementation; the two resize differently'),
 });
 
+export type ModelConfig = z.infer<typeof ModelConfig>;
+
 export const ImagesConfig = z.strictObject({
   source: SourceRef.describe(
     'folder, glob, or JSON/JSONL list of unlabelled images (path in YAML)',

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { RunPlan, type ShardSet } from './activities.ts';
 import { ArtifactRef } from './artifact.ts';
 import type { SourceRef } from './source.ts';
-import { Policy, RunStatus } from './status.ts';
+import { type Decision, Policy, RunStatus } from './status.ts';
 
 /** Carried by continue-as-new; bounded at any number of rounds. */
 export const RunState = z.strictObject({
@@ -33,6 +33,16 @@ export interface RoundInput {
   readonly images: ArtifactRef;
   readonly policy: Policy;
   readonly previous: ArtifactRef | null;
+}
+
+/** What a run carries on from a round; the rest stands in the artifact. */
+export interface RoundOutput {
+  readonly round_result: ArtifactRef;
+  /** Policy the next round starts from. */
+  readonly end_policy: Policy;
+  readonly decision: Decision;
+  /** Of the deciding measure, for the policy trained in the round; null = not measured. */
+  readonly value: number | null;
 }
 
 export interface ShardsInput {

@@ -118,7 +118,8 @@ function plainForGenerator(schema: z.core.JSONSchema.BaseSchema): void {
   const [value, nothing] = schema.anyOf ?? [];
   if (schema.anyOf?.length === 2 && nothing?.type === 'null' && value?.type !== undefined) {
     const { type, ...bounds } = value;
-    if (type === 'string' || type === 'number' || type === 'integer') {
+    // A list of words has no place for null: the generator would drop it.
+    if (!('enum' in bounds) && (type === 'string' || type === 'number' || type === 'integer')) {
       delete schema.anyOf;
       Object.assign(schema, bounds, { type: [type, 'null'] });
     }

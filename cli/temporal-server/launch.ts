@@ -12,8 +12,8 @@ import { type ServerFiles, type ServerState, serverFiles } from './state.ts';
 const SUPERVISOR = fileURLToPath(new URL('supervisor.mjs', import.meta.url));
 
 /**
- * WAL with full sync: a commit costs one fsync instead of the rollback journal's several, and unlike
- * synchronous=NORMAL nothing acknowledged is lost when the power goes.
+ * WAL with full sync: a call that writes took 7-10 ms on two cores, against 37-39 ms with SQLite's own rollback
+ * journal; synchronous=NORMAL (5 ms) would lose what was acknowledged last when the power goes.
  */
 const SQLITE_PRAGMAS = ['journal_mode=WAL', 'synchronous=FULL', 'busy_timeout=5000'];
 

@@ -395,7 +395,7 @@ class InfusedProvenance(BaseModel):
     ]
     description_prompt_id: StrictStr | None
     description_seed: StrictInt | None
-    description_finish_reason: Literal["stop", "length"]
+    description_finish_reason: Literal["stop", "length"] | None
 
 
 class FailureCode(

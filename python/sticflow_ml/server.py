@@ -14,9 +14,13 @@ from sticflow_ml.contract import (
     TrainInfusedRequest,
     TrainPreferenceRequest,
 )
+from sticflow_ml.download_model import download_model
 from sticflow_ml.errors import SticflowError
 from sticflow_ml.generate import generate
+from sticflow_ml.infused_training import train_infused
+from sticflow_ml.inspect_model import inspect_model
 from sticflow_ml.lifeline import Lifeline
+from sticflow_ml.preference_training import train_preference
 from sticflow_ml.protocol import MessageStream, Reporter
 from sticflow_ml.work_folder import locked
 
@@ -44,7 +48,7 @@ class Server:
             if isinstance(request, WorkRequest):
                 self._work(request, reporter)
             else:
-                raise SticflowError("Internal", f"{request.command} is not served yet")
+                self._about_models(request, reporter)
         except torch.OutOfMemoryError as error:
             raise SticflowError(
                 "OutOfMemory",
@@ -62,3 +66,25 @@ class Server:
         ):
             if isinstance(request, GenerateRequest):
                 generate(request, policy=self._policy, reporter=reporter, lifeline=self._lifeline)
+                return
+            # A training starts from the base as it is on disk and leaves nothing behind.
+            self._policy.drop()
+            try:
+                if isinstance(request, TrainPreferenceRequest):
+                    train_preference(
+                        request, policy=self._policy, reporter=reporter, lifeline=self._lifeline
+                    )
+                else:
+                    train_infused(
+                        request, policy=self._policy, reporter=reporter, lifeline=self._lifeline
+                    )
+            finally:
+                self._policy.drop()
+
+    def _about_models(
+        self, request: InspectModelRequest | DownloadModelRequest, reporter: Reporter
+    ) -> None:
+        if isinstance(request, InspectModelRequest):
+            inspect_model(Path(request.path), reporter)
+        else:
+            download_model(request, reporter)

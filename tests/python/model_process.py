@@ -75,7 +75,9 @@ class ModelProcess:
         finally:
             watchdog.cancel()
 
-    def run(self, request: dict[str, Any], timeout_seconds: float = 60) -> dict[str, Any] | None:
+    def run(
+        self, request: dict[str, Any], timeout_seconds: float = 60
+    ) -> dict[str, Any] | None:
         """Send a request and return its `result` or `error`; None when the process died."""
         self.send(request)
         return self.until("result", "error", timeout_seconds=timeout_seconds)
@@ -95,6 +97,8 @@ if __name__ == "__main__":
                 "hello", "progress", "notice", "metric", "checkpoint", "result", "error"
             )
         ) is not None:
-            sys.stdout.write(f"{time.monotonic() - started:7.2f} {json.dumps(received)}\n")
+            sys.stdout.write(
+                f"{time.monotonic() - started:7.2f} {json.dumps(received)}\n"
+            )
             if received["type"] in ("result", "error"):
                 break

@@ -22,23 +22,48 @@ def _arguments() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
 
     data = commands.add_parser("build", help="write the data set's files")
-    data.add_argument("--out", type=Path, required=True, help="folder to write; verified and kept if already complete")
-    data.add_argument("--seed", type=int, default=0, help="seed of the world (default: %(default)s)")
-    data.add_argument("--images", type=_natural, default=480, help="number of unlabelled images (default: %(default)s)")
+    data.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        help="folder to write; verified and kept if already complete",
+    )
+    data.add_argument(
+        "--seed", type=int, default=0, help="seed of the world (default: %(default)s)"
+    )
+    data.add_argument(
+        "--images",
+        type=_natural,
+        default=480,
+        help="number of unlabelled images (default: %(default)s)",
+    )
     data.set_defaults(run=_build)
 
     base = commands.add_parser("pretrain", help="make the base model and measure its gates")
     base.add_argument("--out", type=Path, required=True, help="new folder for the model")
-    base.add_argument("--seed", type=int, default=0, help="seed of weights and data (default: %(default)s)")
-    base.add_argument("--threads", type=_natural, default=1, help="part of the result's identity (default: %(default)s)")
-    base.add_argument("--smoke", action="store_true", help="a few steps only, to test the way; the gates do not count")
+    base.add_argument(
+        "--seed", type=int, default=0, help="seed of weights and data (default: %(default)s)"
+    )
+    base.add_argument(
+        "--threads",
+        type=_natural,
+        default=1,
+        help="part of the result's identity (default: %(default)s)",
+    )
+    base.add_argument(
+        "--smoke",
+        action="store_true",
+        help="a few steps only, to test the way; the gates do not count",
+    )
     base.set_defaults(run=_pretrain)
     return parser
 
 
 def _build(arguments: argparse.Namespace) -> int:
     try:
-        outcome = build(arguments.out, DataSettings(seed=arguments.seed, num_unlabelled=arguments.images))
+        outcome = build(
+            arguments.out, DataSettings(seed=arguments.seed, num_unlabelled=arguments.images)
+        )
     except DataFolderError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -53,13 +78,17 @@ def _pretrain(arguments: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     schedule = SMOKE if arguments.smoke else FULL
     try:
-        report = pretrain(arguments.out, seed=arguments.seed, threads=arguments.threads, schedule=schedule)
+        report = pretrain(
+            arguments.out, seed=arguments.seed, threads=arguments.threads, schedule=schedule
+        )
     except FileExistsError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     for gate in report["gates"]:
         verdict = "passed" if gate["passed"] else "FAILED"
-        sys.stdout.write(f"gate: {gate['name']}: {gate['value']:.3f}, {gate['passes_when']} {gate['bound']:.3f}: {verdict}\n")
+        sys.stdout.write(
+            f"gate: {gate['name']}: {gate['value']:.3f}, {gate['passes_when']} {gate['bound']:.3f}: {verdict}\n"
+        )
     sys.stdout.write(f"model: {arguments.out} sha256 {report['model_sha256']}\n")
     return 0 if arguments.smoke or all(gate["passed"] for gate in report["gates"]) else 1
 

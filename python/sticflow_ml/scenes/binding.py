@@ -15,7 +15,12 @@ from transformers import PreTrainedTokenizerFast
 from sticflow_ml.scenes.packing import IGNORED
 from sticflow_ml.scenes.world import COLORS, POSITIONS, SHAPES, SIZES, Scene
 
-CATEGORIES: dict[str, tuple[str, ...]] = {"position": POSITIONS, "size": SIZES, "color": COLORS, "shape": SHAPES}
+CATEGORIES: dict[str, tuple[str, ...]] = {
+    "position": POSITIONS,
+    "size": SIZES,
+    "color": COLORS,
+    "shape": SHAPES,
+}
 BINDING_LAYER = 2  # of 4: the layers above do the looking up
 PATCHES_PER_CELL_SIDE = 2
 
@@ -29,7 +34,9 @@ class BindingHeads(nn.Module):
     def __init__(self, hidden_size: int) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(hidden_size)
-        self.classifiers = nn.ModuleDict({name: nn.Linear(hidden_size, len(words)) for name, words in CATEGORIES.items()})
+        self.classifiers = nn.ModuleDict(
+            {name: nn.Linear(hidden_size, len(words)) for name, words in CATEGORIES.items()}
+        )
 
     def loss(self, hidden_TD: torch.Tensor, labels_TC: torch.Tensor) -> torch.Tensor:
         """Return the mean cross-entropy over all labelled (token, category) pairs; 0 without any."""
@@ -37,7 +44,9 @@ class BindingHeads(nn.Module):
         summed = hidden_TD.new_zeros(())
         for column, classifier in enumerate(self.classifiers.values()):
             logits_TV = classifier(normed_TD)
-            summed = summed + F.cross_entropy(logits_TV, labels_TC[:, column], ignore_index=IGNORED, reduction="sum")
+            summed = summed + F.cross_entropy(
+                logits_TV, labels_TC[:, column], ignore_index=IGNORED, reduction="sum"
+            )
         return summed / (labels_TC != IGNORED).sum().clamp(min=1)
 
     @torch.no_grad()
@@ -48,7 +57,9 @@ class BindingHeads(nn.Module):
         for column, (name, classifier) in enumerate(self.classifiers.items()):
             labelled_T = labels_TC[:, column] != IGNORED
             right_T = classifier(normed_TD).argmax(-1) == labels_TC[:, column]
-            shares[name] = float(right_T[labelled_T].float().mean()) if labelled_T.any() else float("nan")
+            shares[name] = (
+                float(right_T[labelled_T].float().mean()) if labelled_T.any() else float("nan")
+            )
         return shares
 
 
@@ -99,5 +110,7 @@ def patch_labels(scene: Scene) -> torch.Tensor:
         )
     side = int(len(POSITIONS) ** 0.5)
     grid = cells.view(side, side, len(CATEGORIES))
-    grid = grid.repeat_interleave(PATCHES_PER_CELL_SIDE, 0).repeat_interleave(PATCHES_PER_CELL_SIDE, 1)
+    grid = grid.repeat_interleave(PATCHES_PER_CELL_SIDE, 0).repeat_interleave(
+        PATCHES_PER_CELL_SIDE, 1
+    )
     return grid.reshape(-1, len(CATEGORIES))

@@ -26,7 +26,9 @@ STAGE_SHARES = {"single": 0.037, "several": 0.073}  # of the steps: 30 and 60 of
 WELL_CRAFTED_SHARE = 0.35  # of the careful captions are asked for with the paper's long prompt
 PLAIN_SHARE, PLAIN_WEIGHT = 0.8, 0.6
 INVENTED_SHARE, INVENTED_WEIGHT = 0.35, 0.6
-READING_SHARE = 0.4  # of the images come with a text of another scene, half of these texts below the image
+READING_SHARE = (
+    0.4  # of the images come with a text of another scene, half of these texts below the image
+)
 QUESTIONS_PER_TEXT = 4
 
 
@@ -50,7 +52,10 @@ def grounding_steps(steps: int, num_instructions: int) -> Iterator[GroundingStep
         place = number - num_single - num_several
         instructions: list[tuple[str, int]] = []
         if stage == "mix":
-            begin, end = place * num_instructions // num_mix, (place + 1) * num_instructions // num_mix
+            begin, end = (
+                place * num_instructions // num_mix,
+                (place + 1) * num_instructions // num_mix,
+            )
             instructions = [("instructions", index) for index in range(begin, end)]
         fresh = IMAGES_PER_STEP[stage] - len(instructions)
         images = [("pretraining", next_index + offset) for offset in range(fresh)]
@@ -61,7 +66,9 @@ def grounding_steps(steps: int, num_instructions: int) -> Iterator[GroundingStep
 class Practice:
     """Turns the scene of an image into rows of segments; draws from one stream."""
 
-    def __init__(self, lessons: Lessons, prompts: Prompts, rng: random.Random, *, seed: int) -> None:
+    def __init__(
+        self, lessons: Lessons, prompts: Prompts, rng: random.Random, *, seed: int
+    ) -> None:
         self._lessons, self._prompts, self._rng, self._seed = lessons, prompts, rng, seed
         self.image_offset = lessons.image_offset
 
@@ -88,7 +95,9 @@ class Practice:
             caption = invented_caption(scene, rng)
             row.add(lessons.caption(rng.choice(prompts.bad), caption, weight=INVENTED_WEIGHT))
         if split == "instructions":
-            questions = questions_of_image(scene, split, index, self._seed, number=QUESTIONS_PER_INSTRUCTION)
+            questions = questions_of_image(
+                scene, split, index, self._seed, number=QUESTIONS_PER_INSTRUCTION
+            )
             row.add(lessons.turns(questions))
         if rng.random() >= READING_SHARE:
             return []

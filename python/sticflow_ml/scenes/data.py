@@ -24,7 +24,9 @@ MANIFEST = "manifest.json"
 NUM_INSTRUCTIONS = 780  # the pre-training shows each of them once: `curriculum.grounding_steps`
 NUM_DEV, NUM_TEST = 120, 240
 QUESTIONS_PER_EVALUATION_IMAGE = 5
-PNG_COMPRESSION = zlib.Z_HUFFMAN_ONLY  # noise holds no repeats: measured smaller and faster than level 1 to 6
+PNG_COMPRESSION = (
+    zlib.Z_HUFFMAN_ONLY
+)  # noise holds no repeats: measured smaller and faster than level 1 to 6
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,9 @@ def verify(out: Path, settings: DataSettings) -> None:
     for name, expected in manifest["files"].items():
         path = out / name
         if not path.is_file() or _sha256(path.read_bytes()) != expected["sha256"]:
-            raise DataFolderError(f"Expected {path} as the manifest lists it, got a missing or changed file. {remedy}")
+            raise DataFolderError(
+                f"Expected {path} as the manifest lists it, got a missing or changed file. {remedy}"
+            )
 
 
 def image_name(split: str, index: int) -> str:
@@ -130,7 +134,10 @@ class _Writer:
         path.parent.mkdir(parents=True, exist_ok=True)
         image.save(path, compress_type=PNG_COMPRESSION)
         content = path.read_bytes()
-        self.files[f"images/{image_name(split, index)}"] = {"sha256": _sha256(content), "bytes": len(content)}
+        self.files[f"images/{image_name(split, index)}"] = {
+            "sha256": _sha256(content),
+            "bytes": len(content),
+        }
         return scene
 
 
@@ -149,7 +156,9 @@ def _write_instructions(writer: _Writer, seed: int) -> None:
     records = []
     for index in range(NUM_INSTRUCTIONS):
         scene = writer.write_image("instructions", index, seed)
-        questions = questions_of_image(scene, "instructions", index, seed, number=QUESTIONS_PER_INSTRUCTION)
+        questions = questions_of_image(
+            scene, "instructions", index, seed, number=QUESTIONS_PER_INSTRUCTION
+        )
         records.append(instruction_record(index, questions))
     writer.write("instructions.json", (json.dumps(records, indent=1) + "\n").encode())
 
@@ -160,7 +169,9 @@ def _write_evaluation(writer: _Writer, split: str, number: int, seed: int) -> No
         scene = writer.write_image(split, index, seed)
         image = image_name(split, index)
         truth_rows.append({"image": image, **scene.truth()})
-        questions = questions_of_image(scene, split, index, seed, number=QUESTIONS_PER_EVALUATION_IMAGE)
+        questions = questions_of_image(
+            scene, split, index, seed, number=QUESTIONS_PER_EVALUATION_IMAGE
+        )
         question_rows += [
             {
                 "question_id": f"{split}-{index:05d}-{place}",

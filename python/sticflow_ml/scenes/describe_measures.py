@@ -78,7 +78,9 @@ def read_description(text: str) -> Reading:
     for groups in _OBJECT.findall(text):
         position, size, color, shape = (group.lower() for group in groups)
         first.setdefault((color, shape), Mention(shape, color, size or None, position or None))
-    return Reading(tuple(first.values()), tuple(dict.fromkeys(thing.lower() for thing in _THING.findall(text))))
+    return Reading(
+        tuple(first.values()), tuple(dict.fromkeys(thing.lower() for thing in _THING.findall(text)))
+    )
 
 
 def count_claims(text: str, true_kinds: Iterable[tuple[str, str]]) -> DescriptionCounts:
@@ -87,7 +89,9 @@ def count_claims(text: str, true_kinds: Iterable[tuple[str, str]]) -> Descriptio
     reading = read_description(text)
     claimed = {(item.color, item.shape) for item in reading.objects}
     return DescriptionCounts(
-        num_claims=len(claimed) + len(reading.things), num_right=len(claimed & truth), num_true=len(truth)
+        num_claims=len(claimed) + len(reading.things),
+        num_right=len(claimed & truth),
+        num_true=len(truth),
     )
 
 
@@ -100,7 +104,8 @@ def score_descriptions(counts: Sequence[DescriptionCounts]) -> DescriptionScores
     if not counts:
         raise ValueError("Expected at least one description to score, got none.")
     num_claims, num_right, num_true = (
-        sum(getattr(row, field) for row in counts) for field in ("num_claims", "num_right", "num_true")
+        sum(getattr(row, field) for row in counts)
+        for field in ("num_claims", "num_right", "num_true")
     )
     return DescriptionScores(
         precision=num_right / num_claims if num_claims else 0.0,

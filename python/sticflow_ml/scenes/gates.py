@@ -43,7 +43,9 @@ class Gate:
         """True when the condition holds."""
         if self.passes_when == "at least":
             return self.value >= self.bound
-        return self.value <= self.bound if self.passes_when == "at most" else self.value < self.bound
+        return (
+            self.value <= self.bound if self.passes_when == "at most" else self.value < self.bound
+        )
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,12 @@ class BaseMeasures:
     def gates(self) -> list[Gate]:
         """Return the conditions a base has to meet."""
         return [
-            Gate("questions right with the true description", self.with_truth, MIN_READING, "at least"),
+            Gate(
+                "questions right with the true description",
+                self.with_truth,
+                MIN_READING,
+                "at least",
+            ),
             Gate("F1 of careful descriptions", self.careful.f1, MIN_CAREFUL_F1, "at least"),
             Gate("F1 of plain descriptions", self.plain.f1, self.careful.f1 - MIN_ROOM, "at most"),
             Gate("questions right directly", self.direct, self.with_careful - MIN_ROOM, "at most"),
@@ -82,7 +89,9 @@ class Respondent:
         self._model, self._processor = model.eval(), processor
 
     @torch.no_grad()
-    def answer(self, images: Sequence[Image.Image], texts: Sequence[str], *, max_new_tokens: int) -> list[str]:
+    def answer(
+        self, images: Sequence[Image.Image], texts: Sequence[str], *, max_new_tokens: int
+    ) -> list[str]:
         """Return one answer per (image, user text)."""
         answers: list[str] = []
         for begin in range(0, len(texts), BATCH):
@@ -92,7 +101,10 @@ class Respondent:
             ]
             rendered = self._processor.apply_chat_template(turns, add_generation_prompt=True)
             inputs = self._processor(
-                images=list(images[begin : begin + BATCH]), text=rendered, padding=True, return_tensors="pt"
+                images=list(images[begin : begin + BATCH]),
+                text=rendered,
+                padding=True,
+                return_tensors="pt",
             )
             output = self._model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens)
             new_tokens = output[:, inputs["input_ids"].shape[1] :]
@@ -125,10 +137,14 @@ def held_out(split: str, number: int, seed: int) -> HeldOutScenes:
 def measure_base(respondent: Respondent, prompts: Prompts, shown: HeldOutScenes) -> BaseMeasures:
     """Describe all scenes in two ways and answer all questions in four."""
     number = len(shown.scenes)
-    careful = respondent.answer(shown.images, [prompts.well_crafted] * number, max_new_tokens=MAX_CAPTION_TOKENS)
+    careful = respondent.answer(
+        shown.images, [prompts.well_crafted] * number, max_new_tokens=MAX_CAPTION_TOKENS
+    )
     normal = [prompts.normal[index % len(prompts.normal)] for index in range(number)]
     plain = respondent.answer(shown.images, normal, max_new_tokens=MAX_CAPTION_TOKENS)
-    first = respondent.answer(shown.images, [prompts.description_prompt] * number, max_new_tokens=MAX_CAPTION_TOKENS)
+    first = respondent.answer(
+        shown.images, [prompts.description_prompt] * number, max_new_tokens=MAX_CAPTION_TOKENS
+    )
     truth = [detailed_caption(scene) for scene in shown.scenes]
     return BaseMeasures(
         num_images=number,
@@ -143,7 +159,11 @@ def measure_base(respondent: Respondent, prompts: Prompts, shown: HeldOutScenes)
 
 
 def question_accuracy(
-    respondent: Respondent, prompts: Prompts, shown: HeldOutScenes, *, descriptions: Sequence[str] | None
+    respondent: Respondent,
+    prompts: Prompts,
+    shown: HeldOutScenes,
+    *,
+    descriptions: Sequence[str] | None,
 ) -> float:
     """Return the share of exactly right answers, with each image's description in front of its questions if given."""
     images = [shown.images[number] for number, _ in shown.questions]
@@ -152,13 +172,17 @@ def question_accuracy(
         for number, question in shown.questions
     ]
     answers = respondent.answer(images, texts, max_new_tokens=MAX_ANSWER_TOKENS)
-    right = [answer == question.answer for answer, (_, question) in zip(answers, shown.questions, strict=True)]
+    right = [
+        answer == question.answer
+        for answer, (_, question) in zip(answers, shown.questions, strict=True)
+    ]
     return sum(right) / len(right)
 
 
 def description_scores(scenes: Sequence[Scene], texts: Sequence[str]) -> DescriptionScores:
     """Score one description per scene."""
     counts = [
-        count_claims(text, [item.kind for item in scene.objects]) for scene, text in zip(scenes, texts, strict=True)
+        count_claims(text, [item.kind for item in scene.objects])
+        for scene, text in zip(scenes, texts, strict=True)
     ]
     return score_descriptions(counts)

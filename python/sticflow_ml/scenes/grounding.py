@@ -15,10 +15,10 @@ import torch
 from PIL import Image
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
+from sticflow_ml.scenes.architecture import NUM_PATCHES, pixel_values
 from sticflow_ml.scenes.binding import BINDING_LAYER, BindingHeads, patch_labels
 from sticflow_ml.scenes.curriculum import GroundingStep, Practice, grounding_steps
 from sticflow_ml.scenes.lessons import Lessons
-from sticflow_ml.scenes.model import NUM_PATCHES, pixel_values
 from sticflow_ml.scenes.packing import IGNORED, Row, pack
 from sticflow_ml.scenes.prompts import Prompts
 from sticflow_ml.scenes.reading import LanguageOptimizer, next_token_loss, split_weights
@@ -45,13 +45,18 @@ class Grounding:
     prompts: Prompts
 
 
-def train_grounding(work: Grounding, rng: random.Random, *, steps: int, num_instructions: int, seed: int) -> dict[str, float]:
+def train_grounding(
+    work: Grounding, rng: random.Random, *, steps: int, num_instructions: int, seed: int
+) -> dict[str, float]:
     """Train projector and language model in place; return the binding accuracies of the last image tokens."""
     model, language_model = work.model, work.model.model.language_model
     model.model.vision_tower.requires_grad_(False)
     work.heads.requires_grad_(False)
     _calibrate_projector(work)
-    groups = {**split_weights(language_model), "projector": list(model.model.multi_modal_projector.parameters())}
+    groups = {
+        **split_weights(language_model),
+        "projector": list(model.model.multi_modal_projector.parameters()),
+    }
     rates = {"matrices": MUON_RATE, "rest": ADAM_RATE, "projector": PROJECTOR_RATE}
     optimizer = LanguageOptimizer(groups, rates, steps=steps, decay_share=DECAY_SHARE)
     practice = Practice(Lessons(work.tokenizer), work.prompts, rng, seed=seed)
@@ -66,7 +71,9 @@ def train_grounding(work: Grounding, rng: random.Random, *, steps: int, num_inst
     return accuracies
 
 
-def _loss(work: Grounding, practice: Practice, step: GroundingStep) -> tuple[torch.Tensor, dict[str, float]]:
+def _loss(
+    work: Grounding, practice: Practice, step: GroundingStep
+) -> tuple[torch.Tensor, dict[str, float]]:
     shown = [work.image_source(split, index, step.num_objects) for split, index in step.images]
     scenes = [scene for scene, _ in shown]
     rows: list[Row] = []
@@ -75,7 +82,9 @@ def _loss(work: Grounding, practice: Practice, step: GroundingStep) -> tuple[tor
     batch = pack(rows, pad_token=work.tokenizer.pad_token_id)
     language_model = work.model.model.language_model
     embeddings_BTD = language_model.embed_tokens(batch.tokens_BT)
-    features = work.model.get_image_features(pixel_values=pixel_values([image for _, image in shown])).pooler_output
+    features = work.model.get_image_features(
+        pixel_values=pixel_values([image for _, image in shown])
+    ).pooler_output
     begin = practice.image_offset
     with_image = [row for row, image in enumerate(batch.images_B) if image is not None]
     features_BPD = torch.stack([features[batch.images_B[row]] for row in with_image])
@@ -105,8 +114,12 @@ def _calibrate_projector(work: Grounding) -> None:
     The tower's tokens have norms near 40; unscaled they drown the words.
     """
     model = work.model.model
-    images = [work.image_source("pretraining", index, None)[1] for index in range(NUM_CALIBRATION_IMAGES)]
-    features_ND = model.vision_tower(pixel_values=pixel_values(images)).last_hidden_state[:, 1:].flatten(0, 1)
+    images = [
+        work.image_source("pretraining", index, None)[1] for index in range(NUM_CALIBRATION_IMAGES)
+    ]
+    features_ND = (
+        model.vision_tower(pixel_values=pixel_values(images)).last_hidden_state[:, 1:].flatten(0, 1)
+    )
     mean_D, deviation_D = features_ND.mean(0), features_ND.std(0)
     projector = model.multi_modal_projector
     first, second = projector.linear_1, projector.linear_2

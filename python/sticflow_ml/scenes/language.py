@@ -65,7 +65,12 @@ def invented_caption(scene: Scene, rng: random.Random) -> str:
     for _ in range(rng.randint(1, MAX_INVENTED_OBJECTS)):
         objects.append(_invented(scene, objects, rng))
     things = rng.sample(THINGS, rng.randint(0, MAX_THINGS))
-    return " ".join([f"The image shows {_sentences(objects)}", *(f"There is a {thing} nearby." for thing in things)])
+    return " ".join(
+        [
+            f"The image shows {_sentences(objects)}",
+            *(f"There is a {thing} nearby." for thing in things),
+        ]
+    )
 
 
 def _kept(scene: Scene, rng: random.Random, *, dropped: float) -> list[SceneObject]:

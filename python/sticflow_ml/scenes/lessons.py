@@ -8,12 +8,18 @@ from functools import lru_cache
 
 from transformers import PreTrainedTokenizerFast
 
+from sticflow_ml.scenes.architecture import NUM_PATCHES
 from sticflow_ml.scenes.binding import UNLABELLED, DescriptionLabeller, Labels, key_labels
 from sticflow_ml.scenes.language import detailed_caption, shown_caption
-from sticflow_ml.scenes.model import NUM_PATCHES
 from sticflow_ml.scenes.packing import ROOT_PARENT, Segment
 from sticflow_ml.scenes.questions import Question, ask, ask_place
-from sticflow_ml.scenes.templates import AFTER_HEADER, ASSISTANT, BEFORE_QUESTION, READING_HEADERS, USER
+from sticflow_ml.scenes.templates import (
+    AFTER_HEADER,
+    ASSISTANT,
+    BEFORE_QUESTION,
+    READING_HEADERS,
+    USER,
+)
 from sticflow_ml.scenes.world import Scene
 
 # Reading practice asks more of what needs a look-up of two words. "place" is practice only.
@@ -53,7 +59,9 @@ class Lessons:
             weight=weight,
         )
 
-    def turns(self, questions: Sequence[Question], *, parent: int = 0, weight: float = 1.0) -> Segment:
+    def turns(
+        self, questions: Sequence[Question], *, parent: int = 0, weight: float = 1.0
+    ) -> Segment:
         """Return one conversation of question turns; the first continues the parent's user turn."""
         segment = Segment(tokens=[], targets=[], bindings=[], parent=parent, weight=weight)
         for number, question in enumerate(questions):
@@ -78,7 +86,9 @@ class Lessons:
         """Return a text to read below the image of another scene."""
         return self._text(scene, rng, [], parent=0)
 
-    def reading_questions(self, scene: Scene, number: int, rng: random.Random, *, parent: int = 0) -> list[Segment]:
+    def reading_questions(
+        self, scene: Scene, number: int, rng: random.Random, *, parent: int = 0
+    ) -> list[Segment]:
         """Return conversations of one or two turns, `number` questions in all, answered by the scene's text."""
         asked = [reading_question(scene, rng) for _ in range(number)]
         segments = []
@@ -88,7 +98,9 @@ class Lessons:
             asked = asked[length:]
         return segments
 
-    def _text(self, scene: Scene, rng: random.Random, opening: list[int], *, parent: int) -> Segment:
+    def _text(
+        self, scene: Scene, rng: random.Random, opening: list[int], *, parent: int
+    ) -> Segment:
         after_header = rng.choice(AFTER_HEADER)
         header = self._encode(rng.choice(READING_HEADERS) + after_header.rstrip(" "))
         style = shown_caption if rng.random() < SHOWN_STYLE_SHARE else detailed_caption
@@ -97,8 +109,12 @@ class Lessons:
         below = self._encode(rng.choice(BEFORE_QUESTION))
         before = [*opening, *header]
         tokens = [*before, *text, *below]
-        bindings = [UNLABELLED] * len(before) + self._labeller.labels(text) + [UNLABELLED] * len(below)
-        return Segment(tokens=tokens, targets=[False] * len(tokens), bindings=bindings, parent=parent)
+        bindings = (
+            [UNLABELLED] * len(before) + self._labeller.labels(text) + [UNLABELLED] * len(below)
+        )
+        return Segment(
+            tokens=tokens, targets=[False] * len(tokens), bindings=bindings, parent=parent
+        )
 
 
 def reading_question(scene: Scene, rng: random.Random) -> Question:
@@ -118,4 +134,6 @@ def _append(segment: Segment, asked: list[int], answer: list[int], key: Labels) 
 
 
 def _unlabelled(tokens: list[int]) -> Segment:
-    return Segment(tokens=tokens, targets=[False] * len(tokens), bindings=[UNLABELLED] * len(tokens))
+    return Segment(
+        tokens=tokens, targets=[False] * len(tokens), bindings=[UNLABELLED] * len(tokens)
+    )

@@ -113,7 +113,8 @@ def _places(row: Row) -> tuple[torch.Tensor, torch.Tensor]:
         ends.append(begin + len(segment.tokens))
         positions.extend(range(begin, ends[-1]))
     owner_T = torch.repeat_interleave(
-        torch.arange(len(row.segments)), torch.tensor([len(segment.tokens) for segment in row.segments])
+        torch.arange(len(row.segments)),
+        torch.tensor([len(segment.tokens) for segment in row.segments]),
     )
     related_TT = ancestors_SS[owner_T][:, owner_T]
     return torch.tensor(positions), related_TT.tril()

@@ -25,11 +25,11 @@ import transformers
 from PIL import Image
 from transformers import LlavaForConditionalGeneration
 
+from sticflow_ml.scenes.architecture import HIDDEN, build_model, build_processor, save
 from sticflow_ml.scenes.binding import BindingHeads
 from sticflow_ml.scenes.data import NUM_DEV, NUM_INSTRUCTIONS, NUM_TEST
 from sticflow_ml.scenes.gates import BaseMeasures, Respondent, held_out, measure_base
 from sticflow_ml.scenes.grounding import Grounding, train_grounding
-from sticflow_ml.scenes.model import HIDDEN, build_model, build_processor, save
 from sticflow_ml.scenes.prompts import PROMPT_FILE, load_prompts
 from sticflow_ml.scenes.reading import train_reading
 from sticflow_ml.scenes.render import pixel_hash, render_image
@@ -66,7 +66,9 @@ class SeenImages:
     seed: int
     hashes: set[int] = field(default_factory=set)
 
-    def show(self, split: str, index: int, num_objects: int | None = None) -> tuple[Scene, Image.Image]:
+    def show(
+        self, split: str, index: int, num_objects: int | None = None
+    ) -> tuple[Scene, Image.Image]:
         """Render one image and note it."""
         scene, image = render_image(split, index, self.seed, num_objects=num_objects)
         self.hashes.add(short_hash(image))
@@ -112,10 +114,14 @@ class Pretraining:
 
     def _tower(self, rng: random.Random) -> dict[str, float]:
         del rng  # the images are named by number
-        return train_tower(self.model, lambda index: self.seen.show("tower", index), steps=self.schedule.tower)
+        return train_tower(
+            self.model, lambda index: self.seen.show("tower", index), steps=self.schedule.tower
+        )
 
     def _reading(self, rng: random.Random) -> dict[str, float]:
-        self.heads, measures = train_reading(self.model, self.tokenizer, rng, steps=self.schedule.reading)
+        self.heads, measures = train_reading(
+            self.model, self.tokenizer, rng, steps=self.schedule.reading
+        )
         return measures
 
     def _grounding(self, rng: random.Random) -> dict[str, float]:
@@ -131,12 +137,19 @@ class Pretraining:
     def _fingerprint(self) -> str:
         """Return what a checkpoint must have been made with to be taken."""
         return json.dumps(
-            {"seed": self.seed, "schedule": asdict(self.schedule), "code": _code_hash(), **environment()},
+            {
+                "seed": self.seed,
+                "schedule": asdict(self.schedule),
+                "code": _code_hash(),
+                **environment(),
+            },
             sort_keys=True,
         )
 
     def _save(self, path: Path) -> None:
-        tensors = {f"model.{name}": tensor.contiguous() for name, tensor in self.model.state_dict().items()}
+        tensors = {
+            f"model.{name}": tensor.contiguous() for name, tensor in self.model.state_dict().items()
+        }
         tensors.pop("model.lm_head.weight", None)  # tied to the embeddings
         tensors |= {f"heads.{name}": tensor for name, tensor in self.heads.state_dict().items()}
         tensors["seen"] = torch.from_numpy(self.seen.as_array().view(np.int64))
@@ -151,14 +164,22 @@ class Pretraining:
             if stored.metadata()["fingerprint"] != self._fingerprint():
                 log.info("%s is of other code or settings; the phase is run again", path)
                 return False
-            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118  # not a mapping
+            tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # not a mapping
             self.phase_measures = json.loads(stored.metadata()["measures"])
         self.seen.hashes = set(tensors.pop("seen").numpy().view(np.uint64).tolist())
-        weights = {name.removeprefix("model."): value for name, value in tensors.items() if name.startswith("model.")}
+        weights = {
+            name.removeprefix("model."): value
+            for name, value in tensors.items()
+            if name.startswith("model.")
+        }
         weights["lm_head.weight"] = weights["model.language_model.embed_tokens.weight"]
         self.model.load_state_dict(weights)
         self.heads.load_state_dict(
-            {name.removeprefix("heads."): value for name, value in tensors.items() if name.startswith("heads.")}
+            {
+                name.removeprefix("heads."): value
+                for name, value in tensors.items()
+                if name.startswith("heads.")
+            }
         )
         return True
 
@@ -170,7 +191,9 @@ def pretrain(out: Path, *, seed: int, threads: int, schedule: Schedule = FULL) -
         FileExistsError: `out` exists.
     """
     if out.exists():
-        raise FileExistsError(f"Expected `--out` to be a new folder, got {out}, which exists. Name another one.")
+        raise FileExistsError(
+            f"Expected `--out` to be a new folder, got {out}, which exists. Name another one."
+        )
     torch.set_num_threads(threads)
     torch.use_deterministic_algorithms(True)
     checkpoints = out.with_name(f"{out.name}.phases")
@@ -178,7 +201,9 @@ def pretrain(out: Path, *, seed: int, threads: int, schedule: Schedule = FULL) -
     work.run()
     processor = build_processor(work.tokenizer)
     measures = measure_base(
-        Respondent(work.model, processor), work.prompts, held_out("gates", schedule.num_gate_images, seed)
+        Respondent(work.model, processor),
+        work.prompts,
+        held_out("gates", schedule.num_gate_images, seed),
     )
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
@@ -194,7 +219,9 @@ def pretrain(out: Path, *, seed: int, threads: int, schedule: Schedule = FULL) -
     return report
 
 
-def _report(work: Pretraining, measures: BaseMeasures, *, threads: int, weights: Path) -> dict[str, Any]:
+def _report(
+    work: Pretraining, measures: BaseMeasures, *, threads: int, weights: Path
+) -> dict[str, Any]:
     return {
         "model_sha256": hashlib.sha256(weights.read_bytes()).hexdigest(),
         "seed": work.seed,

@@ -27,7 +27,9 @@ class Question:
     key: tuple[tuple[str, str], ...] = ()
 
 
-def questions_of_image(scene: Scene, split: str, index: int, seed: int, *, number: int) -> list[Question]:
+def questions_of_image(
+    scene: Scene, split: str, index: int, seed: int, *, number: int
+) -> list[Question]:
     """Return the questions that belong to one image of a split, of different types as far as the scene allows."""
     rng = stream("questions", split, index, seed)
     types = list(QUESTION_TYPES)
@@ -37,7 +39,11 @@ def questions_of_image(scene: Scene, split: str, index: int, seed: int, *, numbe
         before = len(asked)
         for question_type in types:
             question = ask(question_type, scene, rng)
-            if question and question.text not in {other.text for other in asked} and len(asked) < number:
+            if (
+                question
+                and question.text not in {other.text for other in asked}
+                and len(asked) < number
+            ):
                 asked.append(question)
         if len(asked) == before:
             break  # a single object cannot carry more different questions
@@ -57,12 +63,16 @@ def _only(scene: Scene, field: str, rng: random.Random) -> SceneObject | None:
 
 def _color(scene: Scene, rng: random.Random) -> Question | None:
     item = _only(scene, "shape", rng)
-    return item and Question("color", f"What color is the {item.shape}?", item.color, (("shape", item.shape),))
+    return item and Question(
+        "color", f"What color is the {item.shape}?", item.color, (("shape", item.shape),)
+    )
 
 
 def _shape(scene: Scene, rng: random.Random) -> Question | None:
     item = _only(scene, "color", rng)
-    return item and Question("shape", f"What shape is {item.color}?", item.shape, (("color", item.color),))
+    return item and Question(
+        "shape", f"What shape is {item.color}?", item.shape, (("color", item.color),)
+    )
 
 
 def _kind_key(color: str, shape: str) -> tuple[tuple[str, str], ...]:
@@ -71,25 +81,35 @@ def _kind_key(color: str, shape: str) -> tuple[tuple[str, str], ...]:
 
 def _size(scene: Scene, rng: random.Random) -> Question:
     item = rng.choice(scene.objects)
-    return Question("size", f"What size is the {item.color} {item.shape}?", item.size, _kind_key(*item.kind))
+    return Question(
+        "size", f"What size is the {item.color} {item.shape}?", item.size, _kind_key(*item.kind)
+    )
 
 
 def _where(scene: Scene, rng: random.Random) -> Question:
     item = rng.choice(scene.objects)
-    return Question("where", f"Where is the {item.color} {item.shape}?", item.position, _kind_key(*item.kind))
+    return Question(
+        "where", f"Where is the {item.color} {item.shape}?", item.position, _kind_key(*item.kind)
+    )
 
 
 def _exist(scene: Scene, rng: random.Random) -> Question:
     present = {item.kind for item in scene.objects}
     if rng.random() < 0.5:
         color, shape = rng.choice(scene.objects).kind
-        return Question("exist", f"Is there {_article(color)} {color} {shape}?", "yes", _kind_key(color, shape))
-    absent = [(color, shape) for color in COLORS for shape in SHAPES if (color, shape) not in present]
+        return Question(
+            "exist", f"Is there {_article(color)} {color} {shape}?", "yes", _kind_key(color, shape)
+        )
+    absent = [
+        (color, shape) for color in COLORS for shape in SHAPES if (color, shape) not in present
+    ]
     if rng.random() < HARD_NEGATIVE_SHARE:
         colors, shapes = {color for color, _ in present}, {shape for _, shape in present}
         absent = [(color, shape) for color, shape in absent if color in colors or shape in shapes]
     color, shape = rng.choice(absent)
-    return Question("exist", f"Is there {_article(color)} {color} {shape}?", "no", _kind_key(color, shape))
+    return Question(
+        "exist", f"Is there {_article(color)} {color} {shape}?", "no", _kind_key(color, shape)
+    )
 
 
 def _article(word: str) -> str:
@@ -108,8 +128,18 @@ def ask_place(scene: Scene, rng: random.Random) -> Question:
     position = rng.choice(empty if empty and rng.random() < EMPTY_PLACE_SHARE else list(filled))
     item = filled.get(position)
     return Question(
-        "place", f"What is at the {position}?", phrase(item) if item else "nothing", (("position", position),)
+        "place",
+        f"What is at the {position}?",
+        phrase(item) if item else "nothing",
+        (("position", position),),
     )
 
 
-_ASKERS = {"color": _color, "shape": _shape, "size": _size, "where": _where, "exist": _exist, "count": _count}
+_ASKERS = {
+    "color": _color,
+    "shape": _shape,
+    "size": _size,
+    "where": _where,
+    "exist": _exist,
+    "count": _count,
+}

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from torch import nn
 from transformers import LlavaForConditionalGeneration, PreTrainedTokenizerFast
 
+from sticflow_ml.scenes.architecture import HIDDEN
 from sticflow_ml.scenes.binding import BINDING_LAYER, CATEGORIES, BindingHeads, key_labels
 from sticflow_ml.scenes.lessons import Lessons
-from sticflow_ml.scenes.model import HIDDEN
 from sticflow_ml.scenes.packing import PackedBatch, Row, Segment, pack
 from sticflow_ml.scenes.schedules import warmup_flat_decay
 from sticflow_ml.scenes.world import Scene, sample_objects
@@ -33,16 +33,27 @@ class LanguageOptimizer:
     """Muon on the hidden matrices, AdamW on everything else, one schedule, clipped to norm 1."""
 
     def __init__(
-        self, groups: dict[str, list[nn.Parameter]], rates: dict[str, float], *, steps: int, decay_share: float
+        self,
+        groups: dict[str, list[nn.Parameter]],
+        rates: dict[str, float],
+        *,
+        steps: int,
+        decay_share: float,
     ) -> None:
         self._weights = [weight for group in groups.values() for weight in group]
-        others = [{"params": group, "lr": rates[name]} for name, group in groups.items() if name != "matrices"]
+        others = [
+            {"params": group, "lr": rates[name]}
+            for name, group in groups.items()
+            if name != "matrices"
+        ]
         self._optimizers = [
             torch.optim.Muon(groups["matrices"], lr=rates["matrices"], momentum=0.95),
             torch.optim.AdamW(others, weight_decay=0.0, betas=(0.9, 0.98)),
         ]
         factor = warmup_flat_decay(min(WARMUP_STEPS, steps), steps, decay_share=decay_share)
-        self._schedulers = [torch.optim.lr_scheduler.LambdaLR(part, factor) for part in self._optimizers]
+        self._schedulers = [
+            torch.optim.lr_scheduler.LambdaLR(part, factor) for part in self._optimizers
+        ]
 
     def step(self, loss: torch.Tensor) -> None:
         """Take one step down the loss."""
@@ -62,7 +73,9 @@ def split_weights(language_model: nn.Module) -> dict[str, list[nn.Parameter]]:
     return {"matrices": matrices, "rest": rest}
 
 
-def next_token_loss(hidden_BTD: torch.Tensor, embeddings_VD: torch.Tensor, batch: PackedBatch) -> torch.Tensor:
+def next_token_loss(
+    hidden_BTD: torch.Tensor, embeddings_VD: torch.Tensor, batch: PackedBatch
+) -> torch.Tensor:
     """Return the weighted mean negative log-likelihood of the targets; only their logits are computed."""
     hidden_ND = hidden_BTD.flatten(0, 1)[batch.predictors_N]
     nll_N = F.cross_entropy(hidden_ND @ embeddings_VD.T, batch.targets_N, reduction="none")
@@ -70,7 +83,11 @@ def next_token_loss(hidden_BTD: torch.Tensor, embeddings_VD: torch.Tensor, batch
 
 
 def train_reading(
-    model: LlavaForConditionalGeneration, tokenizer: PreTrainedTokenizerFast, rng: random.Random, *, steps: int
+    model: LlavaForConditionalGeneration,
+    tokenizer: PreTrainedTokenizerFast,
+    rng: random.Random,
+    *,
+    steps: int,
 ) -> tuple[BindingHeads, dict[str, float]]:
     """Train the language model in place; return the binding heads, which phase 3 needs again, and the last measures."""
     language_model = model.model.language_model
@@ -83,7 +100,10 @@ def train_reading(
     measures: dict[str, float] = {}
     for step in range(steps):
         terse = step < TERSE_STEPS_SHARE * steps
-        rows = [_terse_row(lessons, rng) if terse else _natural_row(lessons, rng) for _ in range(ROWS_PER_STEP)]
+        rows = [
+            _terse_row(lessons, rng) if terse else _natural_row(lessons, rng)
+            for _ in range(ROWS_PER_STEP)
+        ]
         batch = pack(rows, pad_token=tokenizer.pad_token_id)
         output = language_model(
             inputs_embeds=language_model.embed_tokens(batch.tokens_BT),
@@ -92,7 +112,9 @@ def train_reading(
             use_cache=False,
             output_hidden_states=True,
         )
-        answers = next_token_loss(output.last_hidden_state, language_model.embed_tokens.weight, batch)
+        answers = next_token_loss(
+            output.last_hidden_state, language_model.embed_tokens.weight, batch
+        )
         hidden_TD = output.hidden_states[BINDING_LAYER].flatten(0, 1)
         labels_TC = batch.bindings_BTC.flatten(0, 1)
         bound = heads.loss(hidden_TD, labels_TC)
@@ -124,7 +146,9 @@ def _natural_row(lessons: Lessons, rng: random.Random) -> Row:
     return row
 
 
-def terse_questions(lessons: Lessons, scene: Scene, number: int, rng: random.Random) -> list[Segment]:
+def terse_questions(
+    lessons: Lessons, scene: Scene, number: int, rng: random.Random
+) -> list[Segment]:
     """Return look-ups from place to attribute and from kind to place or size, in equal shares."""
     segments = []
     for place in range(number):

@@ -45,7 +45,9 @@ MAX_CLUTTER_MARKS = 5
 Point = tuple[float, float]
 
 
-def render_image(split: str, index: int, seed: int, *, num_objects: int | None = None) -> tuple[Scene, Image.Image]:
+def render_image(
+    split: str, index: int, seed: int, *, num_objects: int | None = None
+) -> tuple[Scene, Image.Image]:
     """Return the scene and the picture of one image of a split."""
     scene = sample_scene(split, index, seed, num_objects=num_objects)
     return scene, render(scene, stream("pixels", split, index, seed))
@@ -69,9 +71,13 @@ def render(scene: Scene, rng: random.Random) -> Image.Image:
 
 def _background(kind: str, rng: random.Random) -> np.ndarray:
     low, high = BACKGROUND_RANGE
-    first, second = (np.array([rng.randint(low, high) for _ in range(3)], dtype=np.float32) for _ in range(2))
+    first, second = (
+        np.array([rng.randint(low, high) for _ in range(3)], dtype=np.float32) for _ in range(2)
+    )
     # Two tones that are told apart: the second is moved away from the first.
-    second = np.where(first > (low + high) / 2, np.minimum(second, first - 28), np.maximum(second, first + 28))
+    second = np.where(
+        first > (low + high) / 2, np.minimum(second, first - 28), np.maximum(second, first + 28)
+    )
     rows, columns = _ROWS, _COLUMNS
     share = np.zeros_like(rows)
     if kind == "gradient":
@@ -86,7 +92,9 @@ def _background(kind: str, rng: random.Random) -> np.ndarray:
         period = rng.choice((8, 10, 12))
         share = (rows // period + columns // period) % 2
     elif kind == "noisy":
-        share = np.frombuffer(rng.randbytes(rows.size), dtype=np.uint8).reshape(rows.shape) / np.float32(255)
+        share = np.frombuffer(rng.randbytes(rows.size), dtype=np.uint8).reshape(
+            rows.shape
+        ) / np.float32(255)
     mixed = first + (second - first) * share[..., None]
     return mixed.clip(0, 255).astype(np.uint8)
 
@@ -103,17 +111,27 @@ def _draw_clutter(draw: ImageDraw.ImageDraw, rng: random.Random) -> None:
 def _draw_object(draw: ImageDraw.ImageDraw, item: SceneObject, rng: random.Random) -> None:
     row, column = divmod(POSITIONS.index(item.position), GRID_SIDE)
     x, y = (
-        (cell + 0.5) * CELL_PIXELS + rng.uniform(-PLACE_JITTER_PIXELS, PLACE_JITTER_PIXELS) for cell in (column, row)
+        (cell + 0.5) * CELL_PIXELS + rng.uniform(-PLACE_JITTER_PIXELS, PLACE_JITTER_PIXELS)
+        for cell in (column, row)
     )
     radius = rng.uniform(*RADIUS_PIXELS[item.size])
     angle = rng.uniform(-MAX_ANGLE_RADIANS, MAX_ANGLE_RADIANS)
-    fill = tuple(min(255, max(0, channel + rng.randint(-COLOR_JITTER, COLOR_JITTER))) for channel in RGB[item.color])
+    fill = tuple(
+        min(255, max(0, channel + rng.randint(-COLOR_JITTER, COLOR_JITTER)))
+        for channel in RGB[item.color]
+    )
     if item.shape == "circle":
         draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=fill)
     elif item.shape == "ring":
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), outline=fill, width=max(2, round(radius * 0.34)))
+        draw.ellipse(
+            (x - radius, y - radius, x + radius, y + radius),
+            outline=fill,
+            width=max(2, round(radius * 0.34)),
+        )
     else:
-        draw.polygon([_turned(point, angle, x, y, radius) for point in _OUTLINES[item.shape]], fill=fill)
+        draw.polygon(
+            [_turned(point, angle, x, y, radius) for point in _OUTLINES[item.shape]], fill=fill
+        )
 
 
 def _turned(point: Point, angle: float, x: float, y: float, radius: float) -> Point:
@@ -136,7 +154,20 @@ def _star() -> tuple[Point, ...]:
 
 def _cross(half_arm: float = 0.33) -> tuple[Point, ...]:
     a = half_arm
-    return ((-a, -1), (a, -1), (a, -a), (1, -a), (1, a), (a, a), (a, 1), (-a, 1), (-a, a), (-1, a), (-1, -a), (-a, -a))
+    return (
+        (-a, -1),
+        (a, -1),
+        (a, -a),
+        (1, -a),
+        (1, a),
+        (a, a),
+        (a, 1),
+        (-a, 1),
+        (-a, a),
+        (-1, a),
+        (-1, -a),
+        (-a, -a),
+    )
 
 
 # Corners on the unit circle's scale, y downwards as in images.

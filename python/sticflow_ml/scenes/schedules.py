@@ -18,7 +18,9 @@ def warmup_cosine(warmup_steps: int, total_steps: int) -> Callable[[int], float]
     return factor
 
 
-def warmup_flat_decay(warmup_steps: int, total_steps: int, *, decay_share: float) -> Callable[[int], float]:
+def warmup_flat_decay(
+    warmup_steps: int, total_steps: int, *, decay_share: float
+) -> Callable[[int], float]:
     """Rise linearly, stay, then fall linearly to 0 over the last `decay_share` of the steps."""
     decay_steps = max(1, round(decay_share * total_steps))
 

@@ -73,7 +73,10 @@ def _corpus(prompts: Prompts) -> Iterator[str]:
         yield f" {detailed_caption(scene)}"
         yield f"\n{detailed_caption(scene)}"
         yield f"\n{invented_caption(scene, rng)}"
-        for question in (*(ask(kind, scene, rng) for kind in QUESTION_TYPES), ask_place(scene, rng)):
+        for question in (
+            *(ask(kind, scene, rng) for kind in QUESTION_TYPES),
+            ask_place(scene, rng),
+        ):
             if question:
                 yield f"USER: {question.text} ASSISTANT: {question.answer}"
                 yield f"\n{question.text}"

@@ -10,8 +10,8 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from sticflow_ml.scenes.architecture import HIDDEN, pixel_values
 from sticflow_ml.scenes.binding import CATEGORIES, patch_labels
-from sticflow_ml.scenes.model import HIDDEN, pixel_values
 from sticflow_ml.scenes.packing import IGNORED
 from sticflow_ml.scenes.schedules import warmup_cosine
 from sticflow_ml.scenes.world import BACKGROUNDS, Scene
@@ -36,11 +36,15 @@ class _PatchHeads(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.norm = nn.LayerNorm(HIDDEN)
-        self.patch = nn.ModuleDict({name: nn.Linear(HIDDEN, len(words) + 1) for name, words in CATEGORIES.items()})
+        self.patch = nn.ModuleDict(
+            {name: nn.Linear(HIDDEN, len(words) + 1) for name, words in CATEGORIES.items()}
+        )
         self.background = nn.Linear(HIDDEN, len(BACKGROUNDS))
 
 
-def train_tower(model: LlavaForConditionalGeneration, image_source: ImageSource, *, steps: int) -> dict[str, float]:
+def train_tower(
+    model: LlavaForConditionalGeneration, image_source: ImageSource, *, steps: int
+) -> dict[str, float]:
     """Train the tower in place.
 
     Args:
@@ -58,7 +62,9 @@ def train_tower(model: LlavaForConditionalGeneration, image_source: ImageSource,
     scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, warmup_cosine(WARMUP_STEPS, steps))
     measured: list[dict[str, float]] = []
     for step in range(steps):
-        scenes, images = zip(*(image_source(step * BATCH + place) for place in range(BATCH)), strict=True)
+        scenes, images = zip(
+            *(image_source(step * BATCH + place) for place in range(BATCH)), strict=True
+        )
         loss, accuracies = _loss(tower, heads, list(scenes), list(images))
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
@@ -81,7 +87,9 @@ def _loss(
     background_B = torch.tensor([BACKGROUNDS.index(scene.background) for scene in scenes])
     background_logits = heads.background(normed_BPD[:, 0])
     loss = F.cross_entropy(background_logits, background_B)
-    accuracies = {"background": float((background_logits.argmax(-1) == background_B).float().mean())}
+    accuracies = {
+        "background": float((background_logits.argmax(-1) == background_B).float().mean())
+    }
     patches_ND = normed_BPD[:, 1:].flatten(0, 1)
     for column, (name, classifier) in enumerate(heads.patch.items()):
         labels_N = labels_BPC[..., column].flatten()
@@ -89,7 +97,9 @@ def _loss(
         logits_NV = classifier(patches_ND)
         empty_class = logits_NV.shape[-1] - 1
         weight = POSITION_WEIGHT if name == "position" else 1.0
-        loss = loss + weight * F.cross_entropy(logits_NV, labels_N.masked_fill(~filled_N, empty_class))
+        loss = loss + weight * F.cross_entropy(
+            logits_NV, labels_N.masked_fill(~filled_N, empty_class)
+        )
         accuracies[name] = float((logits_NV.argmax(-1) == labels_N)[filled_N].float().mean())
     return loss, accuracies
 

@@ -1,0 +1,246 @@
+/**
+ * The way of images from a user's files into an artifact: hashed first, so that the artifact's key
+ * knows their bytes; then each distinct file decoded once. What is decoded lies in a work folder by
+ * hash, so that an attempt that died costs the images in hand and no more.
+ */
+import { randomUUID } from 'node:crypto';
+import { constants } from 'node:fs';
+import { copyFile, link, mkdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import {
+  type DuplicateRecord,
+  ImageRecord,
+  QUARANTINE_REASONS,
+  type QuarantineRecord,
+} from '../contract/records.ts';
+import { canonicalJson, sha256Hex } from '../store/canonical.ts';
+import { hasErrorCode, SticflowError } from '../store/errors.ts';
+import { decodeImage, type ImageLimits } from './image-decoding.ts';
+import type { ImageCandidate } from './image-sources.ts';
+import type { Progress } from './progress.ts';
+import { leftOut } from './quarantine.ts';
+import { sideBySide } from './side-by-side.ts';
+
+/** libuv has four threads for files and decoding; more lanes would only hold more in memory. */
+const LANES = Math.min(4, availableParallelism());
+
+/** Folder of the PNG files inside an artifact; requests name files in it. */
+export const IMAGE_FILES = 'files';
+
+/** Distinct bytes, under every name they came by; the first one is the image's name. */
+export interface HashedImage {
+  readonly image_id: string;
+  readonly path: string;
+  readonly names: readonly [string, ...string[]];
+}
+
+export interface HashedImages {
+  readonly images: readonly HashedImage[];
+  readonly quarantined: readonly QuarantineRecord[];
+}
+
+/** Reads and hashes every candidate; the order of first names is kept. */
+export async function hashImages(
+  candidates: readonly ImageCandidate[],
+  limits: ImageLimits,
+  progress: Progress,
+): Promise<HashedImages> {
+  progress.phase('hashing images', candidates.length);
+  const hashes: (string | QuarantineRecord)[] = [];
+  await sideBySide(candidates.entries(), LANES, async ([index, candidate]) => {
+    hashes[index] = await hashOrReject(candidate, limits);
+    progress.advance();
+  });
+  const names = new Map<string, [string, ...string[]]>();
+  const paths = new Map<string, string>();
+  const quarantined: QuarantineRecord[] = [];
+  for (const [index, { source_name, path }] of candidates.entries()) {
+    const hash = hashes[index];
+    if (typeof hash !== 'string') {
+      if (hash !== undefined) quarantined.push(hash);
+      continue;
+    }
+    const known = names.get(hash);
+    if (known === undefined) names.set(hash, [source_name]);
+    else known.push(source_name);
+    if (known === undefined) paths.set(hash, path);
+  }
+  const images = [...names].map(([image_id, of]) => ({
+    image_id,
+    path: paths.get(image_id) ?? '',
+    names: of,
+  }));
+  return { images, quarantined };
+}
+
+/** Digest over names and bytes: part of the key of every artifact that holds the images. */
+export function fingerprintOf({ images, quarantined }: HashedImages): string {
+  return sha256Hex(
+    canonicalJson([
+      images.map(({ image_id, names }) => [image_id, ...names]),
+      quarantined.map(({ source_name, reason, sha256 }) => [source_name, reason, sha256]),
+    ]),
+  );
+}
+
+export interface Intake {
+  readonly images: readonly ImageRecord[];
+  readonly duplicates: readonly DuplicateRecord[];
+  readonly quarantined: readonly QuarantineRecord[];
+}
+
+/** Decodes every image into `workDirectory`, but for those an earlier attempt left there whole. */
+export async function decodeImages(
+  hashed: HashedImages,
+  workDirectory: string,
+  limits: ImageLimits,
+  progress: Progress,
+): Promise<Intake> {
+  progress.phase('decoding images', hashed.images.length);
+  const outcomes: Outcome[] = [];
+  await sideBySide(hashed.images.entries(), LANES, async ([index, image]) => {
+    outcomes[index] =
+      (await finishedOutcome(workDirectory, image.image_id)) ??
+      (await decodeInto(workDirectory, image, limits));
+    progress.advance();
+  });
+  const images: ImageRecord[] = [];
+  const duplicates: DuplicateRecord[] = [];
+  const quarantined = [...hashed.quarantined];
+  for (const [index, { image_id, names }] of hashed.images.entries()) {
+    const outcome = outcomes[index];
+    const [source_name, ...others] = names;
+    if (outcome?.outcome === 'decoded') {
+      images.push({ image_id, source_name, ...outcome.image });
+      for (const name of others) {
+        duplicates.push({ source_name: name, image_id, duplicate_of: source_name });
+      }
+    } else if (outcome !== undefined) {
+      for (const name of names) {
+        quarantined.push(leftOut(name, outcome.reason, outcome.detail, image_id));
+      }
+    }
+  }
+  return { images, duplicates, quarantined };
+}
+
+/** Name of an image's PNG inside {@link IMAGE_FILES}. */
+export function imageFileName(imageId: string): string {
+  return `${imageId}.png`;
+}
+
+/** Puts the PNG files of decoded images into the folder of an artifact. */
+export async function placeImages(
+  images: readonly ImageRecord[],
+  workDirectory: string,
+  directory: string,
+): Promise<void> {
+  await mkdir(join(directory, IMAGE_FILES));
+  for (const { image_id } of images) {
+    const file = imageFileName(image_id);
+    await linkOrCopy(join(workDirectory, file), join(directory, IMAGE_FILES, file));
+  }
+}
+
+async function hashOrReject(
+  { source_name, path }: ImageCandidate,
+  limits: ImageLimits,
+): Promise<string | QuarantineRecord> {
+  try {
+    const { size } = await stat(path);
+    if (size > limits.max_size_bytes) {
+      const detail = `${size} bytes, images.max_size_bytes allows ${limits.max_size_bytes}`;
+      return leftOut(source_name, 'file_too_large', detail);
+    }
+    return sha256Hex(await readFile(path));
+  } catch (error) {
+    if (hasErrorCode(error, 'EACCES', 'EPERM')) {
+      return leftOut(source_name, 'missing', 'permission to read it is denied');
+    }
+    if (hasErrorCode(error, 'ENOENT')) {
+      return leftOut(source_name, 'missing', 'it vanished while images were listed');
+    }
+    throw error;
+  }
+}
+
+/** `<image_id>.json` of the work folder, written after the PNG: what became of the image. */
+const Outcome = z.discriminatedUnion('outcome', [
+  z.strictObject({
+    outcome: z.literal('decoded'),
+    image: ImageRecord.pick({ format: true, width: true, height: true, notes: true }),
+    png_sha256: z.string(),
+  }),
+  z.strictObject({
+    outcome: z.literal('rejected'),
+    reason: z.enum(QUARANTINE_REASONS),
+    detail: z.string(),
+  }),
+]);
+type Outcome = z.infer<typeof Outcome>;
+
+async function finishedOutcome(directory: string, imageId: string): Promise<Outcome | null> {
+  try {
+    const outcome = Outcome.parse(
+      JSON.parse(await readFile(join(directory, `${imageId}.json`), 'utf8')),
+    );
+    if (outcome.outcome === 'rejected') return outcome;
+    const png = await readFile(join(directory, imageFileName(imageId)));
+    return sha256Hex(png) === outcome.png_sha256 ? outcome : null;
+  } catch (error) {
+    // Cut off by a crash of the machine, or not there: either way it is decoded (again).
+    if (error instanceof SyntaxError || error instanceof z.ZodError) return null;
+    if (hasErrorCode(error, 'ENOENT')) return null;
+    throw error;
+  }
+}
+
+async function decodeInto(
+  directory: string,
+  { image_id, path, names }: HashedImage,
+  limits: ImageLimits,
+): Promise<Outcome> {
+  const bytes = await readFile(path);
+  if (sha256Hex(bytes) !== image_id) {
+    throw new SticflowError(
+      'DataInvalid',
+      `"${names[0]}" was changed while images were read. Start the run again when nothing writes to the folder.`,
+    );
+  }
+  const decoded = await decodeImage(bytes, limits);
+  if (decoded.outcome === 'rejected') {
+    await writeWhole(directory, `${image_id}.json`, canonicalJson(decoded));
+    return decoded;
+  }
+  const outcome: Outcome = {
+    outcome: 'decoded',
+    image: decoded.image,
+    png_sha256: sha256Hex(decoded.png),
+  };
+  await writeWhole(directory, imageFileName(image_id), decoded.png);
+  await writeWhole(directory, `${image_id}.json`, canonicalJson(outcome));
+  return outcome;
+}
+
+/** Two attempts may write the same file: each renames a whole one into place. */
+async function writeWhole(
+  directory: string,
+  name: string,
+  content: string | Buffer,
+): Promise<void> {
+  const temporary = join(directory, `.tmp-${randomUUID()}`);
+  await writeFile(temporary, content);
+  await rename(temporary, join(directory, name));
+}
+
+async function linkOrCopy(from: string, to: string): Promise<void> {
+  try {
+    await link(from, to);
+  } catch (error) {
+    // Some network and memory-card file systems know no hard links.
+    if (!hasErrorCode(error, 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'EMLINK', 'EXDEV')) throw error;
+    await copyFile(from, to, constants.COPYFILE_FICLONE);
+  }
+}

@@ -1,0 +1,97 @@
+"""Resumable trainer state on disk: safetensors and JSON, complete or not there.
+
+A checkpoint is a folder whose `manifest.json`, written last, holds the sha256 of every file; it gets
+its name by a rename. The newest one that verifies is used. Nothing is pickled, written or read.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from sticflow_ml.protocol import Reporter
+from sticflow_ml.work_folder import fill_directory, read_json, sha256_of_file
+
+MANIFEST = "manifest.json"
+NUM_KEPT = 2
+_NAME = re.compile(r"checkpoint-(\d+)")
+
+
+def write_checkpoint(folder: Path, step: int, fill: Callable[[Path], None]) -> Path:
+    """Write the checkpoint of `step` and forget all but the newest two."""
+
+    def fill_and_prove(temporary: Path) -> None:
+        fill(temporary)
+        files = {path.name: sha256_of_file(path) for path in sorted(temporary.iterdir())}
+        text = json.dumps({"step": step, "files": files}, indent=2, sort_keys=True)
+        (temporary / MANIFEST).write_text(text + "\n", encoding="utf-8")
+
+    path = folder / f"checkpoint-{step}"
+    fill_directory(path, fill_and_prove)
+    for _, old in _by_step(folder)[:-NUM_KEPT]:
+        shutil.rmtree(old)
+    return path
+
+
+def newest_checkpoint(folder: Path, reporter: Reporter) -> tuple[int, Path] | None:
+    """Find the newest checkpoint whose files are what its manifest says; tell of each that is not."""
+    for step, path in reversed(_by_step(folder)):
+        flaw = _flaw(path)
+        if flaw is None:
+            return step, path
+        reporter.notice("checkpoint_damaged", f"{path.name}: {flaw}; an older one is used")
+    return None
+
+
+def save_optimizer(optimizer: Any, scheduler: Any, folder: Path) -> None:
+    """Write the state of AdamW and of the learning-rate schedule."""
+    state = optimizer.state_dict()
+    tensors = {
+        f"{index}.{name}": value.detach().cpu().contiguous()
+        for index, values in state["state"].items()
+        for name, value in values.items()
+    }
+    save_file(tensors, str(folder / "optimizer.safetensors"))
+    facts = {"param_groups": state["param_groups"], "scheduler": scheduler.state_dict()}
+    (folder / "optimizer.json").write_text(json.dumps(facts, sort_keys=True), encoding="utf-8")
+
+
+def load_optimizer(optimizer: Any, scheduler: Any, folder: Path) -> None:
+    """Put back what `save_optimizer` wrote."""
+    facts = read_json(folder / "optimizer.json")
+    state: dict[int, dict[str, torch.Tensor]] = {}
+    for key, value in load_file(str(folder / "optimizer.safetensors")).items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = value
+    optimizer.load_state_dict({"state": state, "param_groups": facts["param_groups"]})
+    scheduler.load_state_dict(facts["scheduler"])
+
+
+def _by_step(folder: Path) -> list[tuple[int, Path]]:
+    if not folder.is_dir():
+        return []
+    found = [(match, path) for path in folder.iterdir() if (match := _NAME.fullmatch(path.name))]
+    return sorted((int(match[1]), path) for match, path in found)
+
+
+def _flaw(path: Path) -> str | None:
+    manifest = path / MANIFEST
+    if not manifest.is_file():
+        return "no manifest"
+    try:
+        files = read_json(manifest)["files"]
+    except (ValueError, KeyError, TypeError):
+        return "broken manifest"
+    for name, sha256 in files.items():
+        if not (path / name).is_file():
+            return f"{name} is missing"
+        if sha256_of_file(path / name) != sha256:
+            return f"the bytes of {name} have changed"
+    return None

@@ -1,0 +1,96 @@
+"""Losses of the two trainings as pure functions of log-probabilities.
+
+Paper: STIC, arXiv:2405.19716, algorithm 1. Code it is checked against: STIC 993734e
+stic/dpo_trainer.py:443-458, TRL 1.16 trainer/dpo_trainer.py.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch.nn import functional
+
+# Shape suffixes: B pairs of a micro-batch, T tokens, V vocabulary
+
+NllReduction = Literal["sum", "token", "sequence"]
+
+
+@dataclass(frozen=True)
+class GlobalBatch:
+    """What one optimizer step is over, however it is cut into micro-batches."""
+
+    num_examples: int
+    num_target_tokens: int
+
+
+@dataclass(frozen=True)
+class PairLogps:
+    """Summed log-probabilities (B,) of the chosen and the rejected text."""
+
+    chosen_B: torch.Tensor
+    rejected_B: torch.Tensor
+
+
+def token_logps(logits_TV: torch.Tensor, token_ids_T: torch.Tensor) -> torch.Tensor:
+    """Log-probability (T,) of each token, in float32 whatever the logits are.
+
+    Half precision would lose the small differences between policy and reference.
+    """
+    logits_TV = logits_TV.float()
+    picked_T = logits_TV.gather(-1, token_ids_T.unsqueeze(-1)).squeeze(-1)
+    return picked_T - logits_TV.logsumexp(dim=-1)
+
+
+def preference_loss(
+    policy: PairLogps,
+    reference: PairLogps,
+    *,
+    num_chosen_tokens_B: torch.Tensor,
+    beta: float,
+    chosen_nll_weight: float,
+    nll_reduction: NllReduction,
+    batch: GlobalBatch,
+) -> torch.Tensor:
+    """Share of this micro-batch in the loss of its global batch; shares add up.
+
+    l(beta * ((pw - rw) - (pl - rl))) - weight * log p(chosen), with l(t) = log(1 + exp(-t)).
+
+    `sum` weighs the summed log-probability (STIC: weight 1/1024), `sequence` its mean over the tokens
+    of a text (LlamaFactory's `pref_ftx`), `token` the mean over all chosen tokens of the global
+    batch (TRL's `sft`; TRL's own is over the micro-batch and so depends on how a batch is cut).
+
+    Example: policy = reference = (-2, -3), beta 0.1, weight 1/1024 on the sum: log 2 + 2/1024.
+    """
+    margin_B = (policy.chosen_B - reference.chosen_B) - (policy.rejected_B - reference.rejected_B)
+    dpo = -functional.logsigmoid(beta * margin_B).sum() / batch.num_examples
+    nll_B = -policy.chosen_B
+    if nll_reduction == "sum":
+        nll = nll_B.sum() / batch.num_examples
+    elif nll_reduction == "sequence":
+        nll = (nll_B / num_chosen_tokens_B).sum() / batch.num_examples
+    else:
+        nll = nll_B.sum() / batch.num_target_tokens
+    return dpo + chosen_nll_weight * nll
+
+
+@torch.no_grad()
+def preference_metrics(policy: PairLogps, reference: PairLogps, *, beta: float) -> dict[str, float]:
+    """Sums over the micro-batch of TRL's metrics; divide by the pairs of the global batch."""
+    rewards_chosen_B = beta * (policy.chosen_B - reference.chosen_B)
+    rewards_rejected_B = beta * (policy.rejected_B - reference.rejected_B)
+    per_pair = {
+        "rewards/chosen": rewards_chosen_B,
+        "rewards/rejected": rewards_rejected_B,
+        "rewards/margins": rewards_chosen_B - rewards_rejected_B,
+        "rewards/accuracies": (rewards_chosen_B > rewards_rejected_B).float(),
+        "logps/chosen": policy.chosen_B,
+        "logps/rejected": policy.rejected_B,
+    }
+    return {name: float(value_B.double().sum()) for name, value_B in per_pair.items()}
+
+
+def answer_loss(logps_T: torch.Tensor, *, batch: GlobalBatch) -> torch.Tensor:
+    """Share of this micro-batch in the mean cross-entropy over all answer tokens of a global batch."""
+    return -logps_T.sum() / batch.num_target_tokens

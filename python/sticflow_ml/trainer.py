@@ -1,0 +1,291 @@
+"""What both trainings share: transformers' Trainer with an exact order, atomic checkpoints and guards.
+
+Order of examples, dropout and loss are functions of (seed, place in the order) alone, so a run that
+was killed any number of times ends with the same bytes on the CPU.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+from torch.utils.data import Dataset, SequentialSampler
+from transformers import PrinterCallback, Trainer, TrainingArguments
+
+from sticflow_ml.checkpoints import (
+    load_optimizer,
+    newest_checkpoint,
+    save_optimizer,
+    write_checkpoint,
+)
+from sticflow_ml.contract import OptimizationSpec
+from sticflow_ml.errors import SticflowError, Stopped
+from sticflow_ml.faults import Faults
+from sticflow_ml.lifeline import Lifeline
+from sticflow_ml.losses import GlobalBatch
+from sticflow_ml.protocol import Reporter
+from sticflow_ml.training_metrics import TrainingMetrics
+
+STATE_FILE = "trainer_state.json"  # the name under which Trainer looks for it
+ADAPTER_FILE = "adapter.safetensors"
+_SCHEDULERS = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
+
+
+class Objective(Protocol):
+    """What a training is about: its examples and their loss."""
+
+    example_ids: list[str]
+    num_target_tokens: list[int]
+
+    def loss(
+        self, places: list[int], batch: GlobalBatch, *, is_first_step: bool
+    ) -> tuple[torch.Tensor, dict[str, float]]:
+        """Share of the micro-batch in the loss, and sums of metrics over its examples."""
+        ...
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """Where a training works and whom it tells."""
+
+    work_dir: Path
+    reporter: Reporter
+    lifeline: Lifeline
+    faults: Faults
+
+
+def example_order(num_examples: int, num_epochs: float, seed: int) -> list[int]:
+    """Places of the examples in the order of training: a new shuffle for every pass."""
+    order: list[int] = []
+    while len(order) < round(num_examples * num_epochs):
+        places = list(range(num_examples))
+        random.Random(f"{seed}/{len(order) // num_examples}").shuffle(places)
+        order += places
+    return order[: round(num_examples * num_epochs)]
+
+
+def train(
+    peft: PeftModel,
+    objective: Objective,
+    spec: OptimizationSpec,
+    *,
+    name: str,
+    workplace: Workplace,
+) -> TrainingMetrics:
+    """Train the adapter to the end, from the newest checkpoint that verifies.
+
+    Args:
+        peft: Base with the adapter to train; its base stays as it is.
+        objective: Examples and loss.
+        spec: Knobs of the optimizer.
+        name: Of the stage, for fault points.
+        workplace: Work folder, messages and lifeline.
+
+    Raises:
+        SticflowError: `NonFiniteLoss`, `OutOfMemory`, `DiskFull`.
+        Stopped: SIGTERM came; a checkpoint of the last step is on disk.
+    """
+    checkpoints = workplace.work_dir / "checkpoints"
+    found = newest_checkpoint(checkpoints, workplace.reporter)
+    order = example_order(len(objective.example_ids), spec.num_epochs, spec.seed)
+    metrics = TrainingMetrics(workplace.work_dir / "metrics.partial.jsonl", workplace.reporter)
+    metrics.cut_back(0 if found is None else found[0])
+    if found is not None:
+        workplace.reporter.notice("resumed", f"from the checkpoint of step {found[0]}")
+    trainer = _StageTrainer(
+        peft, objective, order, spec, name=name, workplace=workplace, metrics=metrics
+    )
+    trainer.train(resume_from_checkpoint=None if found is None else str(found[1]))
+    if workplace.lifeline.stop_requested and trainer.state.global_step < trainer.state.max_steps:
+        raise Stopped
+    return metrics
+
+
+def sampled_sha256(parameters: Iterator[tuple[str, torch.Tensor]], per_tensor: int = 4096) -> str:
+    """Hash evenly spread elements of every tensor: a change of frozen weights shows, 14 GB are not read."""
+    digest = hashlib.sha256()
+    for name, tensor in parameters:
+        flat = tensor.detach().reshape(-1)
+        picked = flat[:: max(1, flat.numel() // per_tensor)].float().cpu()
+        digest.update(name.encode())
+        digest.update(picked.numpy().tobytes())
+    return digest.hexdigest()
+
+
+class _Places(Dataset):
+    """The order of training as a data set; the objective makes tensors of a place itself."""
+
+    def __init__(self, order: list[int]) -> None:
+        self._order = order
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __getitem__(self, index: int) -> dict[str, int]:
+        return {"rank": index, "place": self._order[index]}
+
+
+def _collate(rows: list[dict[str, int]]) -> dict[str, torch.Tensor]:
+    return {name: torch.tensor([row[name] for row in rows]) for name in ("rank", "place")}
+
+
+class _StageTrainer(Trainer):
+    def __init__(
+        self,
+        peft: PeftModel,
+        objective: Objective,
+        order: list[int],
+        spec: OptimizationSpec,
+        *,
+        name: str,
+        workplace: Workplace,
+        metrics: TrainingMetrics,
+    ) -> None:
+        num_steps = math.ceil(len(order) / spec.global_batch_size)
+        device = peft.device.type
+        super().__init__(
+            model=peft,
+            args=TrainingArguments(
+                output_dir=str(workplace.work_dir / "checkpoints"),
+                per_device_train_batch_size=spec.micro_batch_size,
+                gradient_accumulation_steps=spec.global_batch_size // spec.micro_batch_size,
+                num_train_epochs=1,  # passes are part of the order
+                learning_rate=spec.learning_rate,
+                weight_decay=spec.weight_decay,
+                warmup_steps=math.ceil(spec.warmup_ratio * num_steps),
+                lr_scheduler_type=_SCHEDULERS[spec.lr_scheduler],
+                max_grad_norm=spec.max_grad_norm,
+                optim="adamw_torch",
+                seed=spec.seed % 2**32,
+                save_strategy="steps",
+                save_steps=spec.save_steps,
+                logging_strategy="steps",
+                logging_steps=1,
+                logging_nan_inf_filter=False,
+                report_to="none",
+                disable_tqdm=True,
+                remove_unused_columns=False,
+                dataloader_pin_memory=device == "cuda",
+                use_cpu=device == "cpu",
+            ),
+            train_dataset=_Places(order),
+            data_collator=_collate,
+        )
+        self.remove_callback(PrinterCallback)
+        # The objective divides by the global batch itself.
+        self.model_accepts_loss_kwargs = True
+        self._objective = objective
+        self._seed = spec.seed
+        self._name = name
+        self._workplace = workplace
+        self._metrics = metrics
+        self._sums: Counter[str] = Counter()
+        self._step_examples: list[str] = []
+
+    def _get_train_sampler(self, train_dataset: Dataset | None = None) -> SequentialSampler:
+        return SequentialSampler(self.train_dataset if train_dataset is None else train_dataset)
+
+    def get_batch_samples(self, epoch_iterator, num_batches, device):  # noqa: ANN001 - Trainer's
+        """Collect the micro-batches of one step and count what the whole step is over."""
+        samples, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+        places = [int(place) for sample in samples for place in sample["place"]]
+        self._sums = Counter()
+        self._step_examples = [self._objective.example_ids[place] for place in places]
+        tokens = sum(self._objective.num_target_tokens[place] for place in places)
+        return samples, GlobalBatch(num_examples=len(places), num_target_tokens=tokens)
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):  # noqa: ANN001 - Trainer's
+        """Share of the micro-batch in the step's loss; dropout is drawn from its place alone."""
+        places = inputs["place"].tolist()
+        torch.manual_seed((self._seed + 1_000_003 * int(inputs["rank"][0])) % 2**63)
+        self._workplace.faults.reach(f"{self._name}.step")
+        loss, sums = self._objective.loss(
+            places, num_items_in_batch, is_first_step=self.state.global_step == 0
+        )
+        self._require_finite(float(loss.detach()), "loss", places)
+        self._sums.update(sums)
+        self._workplace.reporter.progress(
+            "training", self.state.global_step, self.state.max_steps, "steps"
+        )
+        return loss
+
+    def _get_grad_norm(self, model, grad_norm=None):  # noqa: ANN001, ANN202 - Trainer's
+        norm = super()._get_grad_norm(model, grad_norm=grad_norm)
+        if norm is not None:
+            self._require_finite(float(norm), "norm of the gradient", [])
+        return norm
+
+    def _require_finite(self, value: float, what: str, places: list[int]) -> None:
+        if math.isfinite(value):
+            return
+        ids = [self._objective.example_ids[place] for place in places] or self._step_examples
+        raise SticflowError(
+            "NonFiniteLoss",
+            f"Expected a finite {what} at step {self.state.global_step + 1}, got {value}, from "
+            f"{', '.join(ids[:8])}. Lower {self._name}.learning_rate, use dtype bfloat16 or "
+            "float32, or look at these examples.",
+            step=self.state.global_step + 1,
+            example_ids=ids[:64],
+        )
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Write one line of metrics; the summary that Trainer logs at the end has wall times."""
+        if "loss" not in logs:
+            return
+        num_examples = len(self._step_examples)
+        means = {name: total / num_examples for name, total in self._sums.items()}
+        step = self.state.global_step
+        self._metrics.append(
+            step, {**{name: float(value) for name, value in logs.items()}, **means}
+        )
+        self._workplace.reporter.progress("training", step, self.state.max_steps, "steps")
+        if self._workplace.lifeline.stop_requested:
+            self.control.should_save = True
+            self.control.should_training_stop = True
+
+    def floating_point_ops(self, inputs: dict[str, Any]) -> int:
+        """Not counted: places have no tokens."""
+        del inputs
+        return 0
+
+    def _save_checkpoint(self, model, trial) -> None:  # noqa: ANN001 - Trainer's
+        step = self.state.global_step
+        self._workplace.reporter.progress("saving", 0, 1, "items")
+        self._workplace.faults.reach(f"{self._name}.save")
+
+        def fill(folder: Path) -> None:
+            weights = get_peft_model_state_dict(self.model)
+            save_file(
+                {name: value.cpu().contiguous() for name, value in weights.items()},
+                str(folder / ADAPTER_FILE),
+            )
+            self._workplace.faults.reach(f"{self._name}.save_half")
+            save_optimizer(self.optimizer, self.lr_scheduler, folder)
+            # Metrics have a file of their own; here they would grow with every checkpoint.
+            self.state.log_history = []
+            self.state.save_to_json(str(folder / STATE_FILE))
+
+        self._metrics.sync()
+        write_checkpoint(self._workplace.work_dir / "checkpoints", step, fill)
+        self._workplace.reporter.checkpoint(step)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        weights = load_file(str(Path(resume_from_checkpoint) / ADAPTER_FILE))
+        outcome = set_peft_model_state_dict(self.model, weights)
+        assert not outcome.unexpected_keys, "a checkpoint is of this adapter"
+
+    def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
+        if checkpoint is not None:
+            load_optimizer(self.optimizer, self.lr_scheduler, Path(checkpoint))
+
+    def _load_rng_state(self, checkpoint: str | None) -> None:
+        """Nothing to load: each micro-batch draws from its own seed."""

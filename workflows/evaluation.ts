@@ -1,0 +1,169 @@
+/** Scores of a policy on every evaluation set, and the paired differences between policies. */
+
+import type { ShardSet } from '../contract/activities.ts';
+import type { ArtifactRef } from '../contract/artifact.ts';
+import type { EvaluatedPolicy, Policy, RoundResult } from '../contract/status.ts';
+import type { DecidingDifference } from './decide.ts';
+import { fanOut, shardSet } from './fan-out.ts';
+import { bookkeeping, data } from './proxies.ts';
+import type { RoundContext } from './round-context.ts';
+
+interface PreparedSet {
+  readonly name: string;
+  readonly artifact: ArtifactRef;
+  readonly num_images: number;
+}
+
+interface PolicyScores {
+  readonly set: string;
+  readonly policy: EvaluatedPolicy;
+  readonly scores: ArtifactRef;
+}
+
+/** The differences of a round, and the one that decides with the value of the policy it ends with. */
+export interface Comparisons {
+  readonly comparisons: RoundResult['comparisons'];
+  readonly deciding: DecidingDifference | null;
+  readonly value: number | null;
+}
+
+/** Evaluates the policies of one round, each as soon as it exists, beside the stages that follow. */
+export class Evaluation {
+  readonly #context: RoundContext;
+  readonly #label: string;
+  readonly #done = new Map<string, number>();
+  #sets: Promise<PreparedSet[]> | null = null;
+  #total = 0;
+
+  constructor(context: RoundContext) {
+    this.#context = context;
+    this.#label = `round ${String(context.input.round)} · evaluation`;
+    if (this.#numEvaluations() === 0) context.stages.skip('evaluation', 'no evaluation sets');
+  }
+
+  /** Set after set; empty when the config leaves this policy out. */
+  async evaluate(as: EvaluatedPolicy, policy: Policy): Promise<PolicyScores[]> {
+    const { plan } = this.#context.input;
+    if (!plan.evaluated_policies.includes(as) || plan.evaluation_sets.length === 0) return [];
+    this.#context.stages.begin('evaluation', as);
+    this.#sets ??= this.#prepareSets();
+    const scores: PolicyScores[] = [];
+    for (const set of await this.#sets) {
+      scores.push({ set: set.name, policy: as, scores: await this.#score(as, policy, set) });
+    }
+    return scores;
+  }
+
+  /** Compares start with after stage 1, after stage 1 with after stage 2, and start with the end. */
+  async compare(scores: readonly PolicyScores[], last: EvaluatedPolicy): Promise<Comparisons> {
+    const { config, plan } = this.#context.input;
+    const measure = plan.decision_measure;
+    const comparisons: RoundResult['comparisons'] = [];
+    let deciding: DecidingDifference | null = null;
+    let value: number | null = null;
+    for (const { set, from, to } of pairsToCompare(scores)) {
+      const summary = `${this.#label} · ${set} · ${from.policy} to ${to.policy}`;
+      const compared = await this.#context.gate.pass(() =>
+        bookkeeping.compareScores.executeWithOptions({ summary }, [
+          { config, from: from.scores, to: to.scores, measure },
+        ]),
+      );
+      const { comparison, delta } = compared;
+      comparisons.push({ set, from: from.policy, to: to.policy, comparison });
+      if (set === plan.decision_set && from.policy === 'base' && to.policy === last) {
+        deciding = { set, measure, delta };
+        value = compared.value;
+      }
+    }
+    if (scores.length > 0) {
+      this.#context.stages.end('evaluation', `${String(scores.length)} scores`);
+    }
+    return { comparisons, deciding, value };
+  }
+
+  async #prepareSets(): Promise<PreparedSet[]> {
+    const { config, plan } = this.#context.input;
+    const sets: PreparedSet[] = [];
+    for (const name of plan.evaluation_sets) {
+      const summary = `${this.#label} · ${name}`;
+      const { evaluation_set, counts } = await this.#context.gate.pass(() =>
+        data.prepareEvaluationSet.executeWithOptions({ summary }, [{ config, set: name }]),
+      );
+      const num_images = counts['images'] ?? evaluation_set.num_records;
+      sets.push({ name, artifact: evaluation_set, num_images });
+    }
+    const shards = sets.reduce(
+      (sum, { num_images }) => sum + Math.ceil(num_images / plan.shard_size),
+      0,
+    );
+    this.#total = shards * (plan.answers_dar ? 2 : 1) * this.#numEvaluations();
+    return sets;
+  }
+
+  /** How many policies are evaluated: those the config names and the round really makes. */
+  #numEvaluations(): number {
+    const { evaluated_policies, evaluation_sets, training_stages } = this.#context.input.plan;
+    if (evaluation_sets.length === 0) return 0;
+    return evaluated_policies.filter((as) => as === 'base' || training_stages.includes(as)).length;
+  }
+
+  async #score(as: EvaluatedPolicy, policy: Policy, set: PreparedSet): Promise<ArtifactRef> {
+    const answers = await this.#answer('answers', as, policy, set);
+    // Describe-and-respond reads the descriptions that the same policy has just written.
+    const dar_answers = this.#context.input.plan.answers_dar
+      ? await this.#answer('dar_answers', as, policy, set)
+      : null;
+    const summary = `${this.#label} · ${as} · ${set.name}`;
+    const { scores } = await this.#context.gate.pass(() =>
+      data.scoreAnswers.executeWithOptions({ summary }, [{ set: set.name, answers, dar_answers }]),
+    );
+    return scores;
+  }
+
+  async #answer(
+    task: 'answers' | 'dar_answers',
+    as: EvaluatedPolicy,
+    policy: Policy,
+    set: PreparedSet,
+  ): Promise<ShardSet> {
+    const name = `evaluation/${as}/${set.name}/${task}`;
+    const shards = shardSet(this.#context, {
+      task,
+      policy,
+      source: set.artifact,
+      num_items: set.num_images,
+    });
+    const onDone = (done: number): void => {
+      this.#done.set(name, done);
+      const sum = [...this.#done.values()].reduce((total, part) => total + part, 0);
+      this.#context.stages.advance('evaluation', { done: sum, total: this.#total });
+    };
+    await fanOut(this.#context, { stage: 'evaluation', name, shards, onDone });
+    onDone(shards.num_shards);
+    return shards;
+  }
+}
+
+/** Within each set: neighbours in the order of the round, then first and last when they differ. */
+function pairsToCompare(scores: readonly PolicyScores[]) {
+  return [...new Set(scores.map(({ set }) => set))].flatMap((set) => {
+    const ofSet = scores.filter((score) => score.set === set);
+    const neighbours = ofSet.slice(1).map((to, index) => ({ set, from: ofSet[index], to }));
+    const ends = ofSet.length > 2 ? [{ set, from: ofSet.at(0), to: ofSet.at(-1) }] : [];
+    return [...neighbours, ...ends].filter(isComplete);
+  });
+}
+
+interface ScoresPair {
+  readonly set: string;
+  readonly from: PolicyScores;
+  readonly to: PolicyScores;
+}
+
+function isComplete(pair: {
+  readonly set: string;
+  readonly from: PolicyScores | undefined;
+  readonly to: PolicyScores | undefined;
+}): pair is ScoresPair {
+  return pair.from !== undefined && pair.to !== undefined;
+}

@@ -1,0 +1,98 @@
+/** What the stages of one round share: progress, the pause gate and the open fan-outs. */
+import {
+  allHandlersFinished,
+  CancellationScope,
+  type ChildWorkflowHandle,
+  condition,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
+import { STAGES } from '../contract/api.ts';
+import type { RoundInput, ShardsInput } from '../contract/workflows.ts';
+import { Gate } from './gate.ts';
+import { holdSignal, roundProgressSignal, shardsProgressSignal } from './messages.ts';
+import { ParentReporter } from './parent-reporter.ts';
+import { StageTable } from './stage-table.ts';
+
+export type ShardsWorkflow = (input: ShardsInput) => Promise<void>;
+
+interface OpenFanOut {
+  readonly handle: ChildWorkflowHandle<ShardsWorkflow>;
+  readonly onDone: (done: number) => void;
+  atRest: boolean;
+}
+
+/** Registers the handlers of the round's signals and keeps the parent informed. */
+export class RoundContext {
+  readonly input: RoundInput;
+  readonly workflowId = workflowInfo().workflowId;
+  readonly gate = new Gate(() => {
+    this.#report();
+  });
+  readonly stages = new StageTable(
+    STAGES.filter((stage) => stage !== 'ingest'),
+    () => Date.now(),
+    () => {
+      this.#report();
+    },
+  );
+  readonly #parent = new ParentReporter(roundProgressSignal);
+  readonly #fanOuts = new Map<string, OpenFanOut>();
+
+  constructor(input: RoundInput) {
+    this.input = input;
+    setHandler(holdSignal, async (held) => {
+      this.gate.set(held);
+      await Promise.all([...this.#fanOuts.values()].map((fanOut) => pass(held, fanOut)));
+    });
+    setHandler(shardsProgressSignal, ({ workflow_id, done, at_rest }) => {
+      const fanOut = this.#fanOuts.get(workflow_id);
+      if (fanOut === undefined) return;
+      const rested = fanOut.atRest;
+      fanOut.atRest = at_rest;
+      fanOut.onDone(done);
+      if (rested !== at_rest) this.#report();
+    });
+  }
+
+  /** Registers an open fan-out: it is told of pauses, and `onDone` is told of its progress. */
+  async track(
+    handle: ChildWorkflowHandle<ShardsWorkflow>,
+    onDone: (done: number) => void,
+  ): Promise<void> {
+    const fanOut = { handle, onDone, atRest: false };
+    this.#fanOuts.set(handle.workflowId, fanOut);
+    try {
+      // The round may have been paused while the child was starting.
+      if (this.gate.closed) await pass(true, fanOut);
+      await handle.result();
+    } finally {
+      this.#fanOuts.delete(handle.workflowId);
+    }
+  }
+
+  /** Resolves when no message is under way: wait for it before the round ends. */
+  async settled(): Promise<void> {
+    await CancellationScope.nonCancellable(async () => {
+      await condition(allHandlersFinished);
+      await this.#parent.settled();
+    });
+  }
+
+  #report(): void {
+    const fanOutsRest = [...this.#fanOuts.values()].every((fanOut) => fanOut.atRest);
+    this.#parent.report({
+      round: this.input.round,
+      stages: this.stages.snapshot(),
+      at_rest: this.gate.atRest && fanOutsRest,
+    });
+  }
+}
+
+async function pass(held: boolean, { handle }: OpenFanOut): Promise<void> {
+  try {
+    await handle.signal(holdSignal, held);
+  } catch {
+    // The fan-out ended meanwhile: nothing of it is left to hold.
+  }
+}
