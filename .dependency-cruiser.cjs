@@ -25,7 +25,7 @@ const BORDERS = {
   activities: {
     values: ['contract/', 'store/', 'report/', 'benchmarks/'],
     types: [],
-    npm: ['@temporalio/activity', '@temporalio/common', 'sharp', 'execa', 'zod'],
+    npm: ['@temporalio/activity', '@temporalio/common', 'sharp', 'execa', 'yaml', 'zod'],
     node: 'all',
   },
   report: {
@@ -89,7 +89,11 @@ function rulesOf([role, border]) {
       severity: 'error',
       comment,
       from,
-      to: { pathNot: [...types, ...packages], dependencyTypes: ['type-only'] },
+      to: {
+        pathNot: [...types, ...packages],
+        dependencyTypes: ['type-only'],
+        dependencyTypesNot: ['core'],
+      },
     },
   ];
   if (border.node !== 'all') {
@@ -141,7 +145,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '^(dist|\\.venv|tests/fixtures)/' },
+    exclude: { path: '^(dist|\\.venv[^/]*|tests/fixtures)/' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: {

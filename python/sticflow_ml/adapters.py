@@ -3,6 +3,8 @@
 The base stays in memory between requests and adapters are swapped on it.
 """
 
+# The annotations of transformers and peft are wider or narrower than what they take and return.
+# pyright: reportArgumentType=false
 from __future__ import annotations
 
 import gc

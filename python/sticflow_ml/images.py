@@ -4,6 +4,8 @@ An image is decoded, processed and encoded alone, so that its features do not de
 images share its batch. The vision tower is never trained, so features outlive a batch.
 """
 
+# The annotations of transformers and peft are wider or narrower than what they take and return.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false
 from __future__ import annotations
 
 from collections import OrderedDict

@@ -56,7 +56,7 @@ def train_infused(
         "num_steps": len(metrics.rows),
         "device": loaded.device.type,
     }
-    write_adapter(work_dir / "output", peft, metrics, facts)
+    write_adapter(work_dir / "output", peft, metrics, facts, base_sha256=request.model.sha256)
     peft.unload()
     if sampled_sha256(loaded.model.named_parameters()) != base_before:
         raise SticflowError(

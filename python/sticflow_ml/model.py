@@ -4,6 +4,8 @@ Any `AutoModelForImageTextToText` with a chat template. Abilities are read from 
 never from a list of names.
 """
 
+# The annotations of transformers and peft are wider or narrower than what they take and return.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportGeneralTypeIssues=false
 from __future__ import annotations
 
 import inspect

@@ -67,7 +67,7 @@ def train_preference(
         "reference_fingerprint": _fingerprint(request, loaded),
         "device": loaded.device.type,
     }
-    write_adapter(work_dir / "output", peft, metrics, facts)
+    write_adapter(work_dir / "output", peft, metrics, facts, base_sha256=request.model.sha256)
     _require_frozen(peft, loaded, base_before)
     reporter.result(
         len(pairs.example_ids),

@@ -4,6 +4,8 @@ Order of examples, dropout and loss are functions of (seed, place in the order) 
 was killed any number of times ends with the same bytes on the CPU.
 """
 
+# The annotations of transformers and peft are wider or narrower than what they take and return.
+# pyright: reportArgumentType=false, reportIncompatibleMethodOverride=false
 from __future__ import annotations
 
 import hashlib
@@ -194,7 +196,7 @@ class _StageTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> SequentialSampler:
         return SequentialSampler(self.train_dataset if train_dataset is None else train_dataset)
 
-    def get_batch_samples(self, epoch_iterator, num_batches, device):  # noqa: ANN001 - Trainer's
+    def get_batch_samples(self, epoch_iterator, num_batches, device):  # noqa: ANN001, ANN202 - Trainer's
         """Collect the micro-batches of one step and count what the whole step is over."""
         samples, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
         places = [int(place) for sample in samples for place in sample["place"]]
@@ -203,7 +205,7 @@ class _StageTrainer(Trainer):
         tokens = sum(self._objective.num_target_tokens[place] for place in places)
         return samples, GlobalBatch(num_examples=len(places), num_target_tokens=tokens)
 
-    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):  # noqa: ANN001 - Trainer's
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):  # noqa: ANN001, ANN202 - Trainer's
         """Share of the micro-batch in the step's loss; dropout is drawn from its place alone."""
         places = inputs["place"].tolist()
         torch.manual_seed((self._seed + 1_000_003 * int(inputs["rank"][0])) % 2**63)

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 PYTHON_ROOT = Path(__file__).parents[2] / "python"
 
@@ -37,7 +37,7 @@ class ModelProcess:
         )
         self.messages: list[dict[str, Any]] = []
 
-    def __enter__(self) -> ModelProcess:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -75,9 +75,7 @@ class ModelProcess:
         finally:
             watchdog.cancel()
 
-    def run(
-        self, request: dict[str, Any], timeout_seconds: float = 60
-    ) -> dict[str, Any] | None:
+    def run(self, request: dict[str, Any], timeout_seconds: float = 60) -> dict[str, Any] | None:
         """Send a request and return its `result` or `error`; None when the process died."""
         self.send(request)
         return self.until("result", "error", timeout_seconds=timeout_seconds)
@@ -97,8 +95,6 @@ if __name__ == "__main__":
                 "hello", "progress", "notice", "metric", "checkpoint", "result", "error"
             )
         ) is not None:
-            sys.stdout.write(
-                f"{time.monotonic() - started:7.2f} {json.dumps(received)}\n"
-            )
+            sys.stdout.write(f"{time.monotonic() - started:7.2f} {json.dumps(received)}\n")
             if received["type"] in ("result", "error"):
                 break

@@ -30,15 +30,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pairs, examples = [], []
     for number in range(NUM_EXAMPLES):
         color = (40 * number, 200 - 30 * number, 90)
-        Image.new("RGB", (40 + number, 30), color).save(
-            root / "images" / f"{number}.png"
-        )
+        Image.new("RGB", (40 + number, 30), color).save(root / "images" / f"{number}.png")
         pairs.append(_pair(number))
         examples.append(_example(number))
     (root / "pairs.jsonl").write_text("".join(json.dumps(row) + "\n" for row in pairs))
-    (root / "examples.jsonl").write_text(
-        "".join(json.dumps(row) + "\n" for row in examples)
-    )
+    (root / "examples.jsonl").write_text("".join(json.dumps(row) + "\n" for row in examples))
     return root
 
 
@@ -134,17 +130,11 @@ def test_a_training_killed_anywhere_ends_with_the_same_bytes(
     assert _hashes(tmp_path / "killed") == _hashes(tmp_path / "whole")
 
 
-def test_the_first_loss_is_log_2_plus_the_likelihood_term(
-    world: Path, tmp_path: Path
-) -> None:
+def test_the_first_loss_is_log_2_plus_the_likelihood_term(world: Path, tmp_path: Path) -> None:
     _train(_request(world, tmp_path / "w", "train_preference"))
 
-    first = json.loads(
-        (tmp_path / "w" / "output" / "metrics.jsonl").read_text().splitlines()[0]
-    )
-    assert first["loss"] == pytest.approx(
-        0.693147 - first["logps/chosen"] / 1024, abs=1e-4
-    )
+    first = json.loads((tmp_path / "w" / "output" / "metrics.jsonl").read_text().splitlines()[0])
+    assert first["loss"] == pytest.approx(0.693147 - first["logps/chosen"] / 1024, abs=1e-4)
     assert first["rewards/margins"] == pytest.approx(0, abs=1e-4)
 
 
@@ -167,56 +157,39 @@ def test_cutting_a_batch_differently_gives_the_same_adapter(
                 lora=lora,
             )
         )
-        lines = (
-            (tmp_path / str(size) / "output" / "metrics.jsonl").read_text().splitlines()
-        )
+        lines = (tmp_path / str(size) / "output" / "metrics.jsonl").read_text().splitlines()
         losses[size] = [json.loads(line)["loss"] for line in lines]
     assert losses[1] == pytest.approx(losses[2], rel=1e-3)
 
 
-def test_a_second_stage_goes_on_with_the_adapter_of_the_first(
-    world: Path, tmp_path: Path
-) -> None:
+def test_a_second_stage_goes_on_with_the_adapter_of_the_first(world: Path, tmp_path: Path) -> None:
     _train(_request(world, tmp_path / "first", "train_preference"))
     adapter = {"path": str(tmp_path / "first" / "output"), "sha256": "b" * 64}
 
-    result = _train(
-        _request(world, tmp_path / "second", "train_infused", adapter=adapter)
-    )
+    result = _train(_request(world, tmp_path / "second", "train_infused", adapter=adapter))
 
     assert result is not None and result["type"] == "result", result
     assert _hashes(tmp_path / "second") != _hashes(tmp_path / "first")
 
 
-def test_a_damaged_checkpoint_is_told_and_an_older_one_used(
-    world: Path, tmp_path: Path
-) -> None:
+def test_a_damaged_checkpoint_is_told_and_an_older_one_used(world: Path, tmp_path: Path) -> None:
     _train(_request(world, tmp_path / "whole", "train_infused"))
     request = _request(world, tmp_path / "hurt", "train_infused")
     assert _train(request, "train_infused.step:kill@11") is None
-    newest = (
-        sorted((tmp_path / "hurt" / "checkpoints").iterdir())[-1]
-        / "adapter.safetensors"
-    )
+    newest = max((tmp_path / "hurt" / "checkpoints").iterdir()) / "adapter.safetensors"
     content = bytearray(newest.read_bytes())
     content[-1] ^= 1
     newest.write_bytes(content)
 
     with ModelProcess() as process:
         process.run({**request, "attempt": 2})
-        notices = [
-            message["name"]
-            for message in process.messages
-            if message["type"] == "notice"
-        ]
+        notices = [message["name"] for message in process.messages if message["type"] == "notice"]
 
     assert "checkpoint_damaged" in notices
     assert _hashes(tmp_path / "hurt") == _hashes(tmp_path / "whole")
 
 
-def test_a_loss_that_is_not_finite_names_step_and_examples(
-    world: Path, tmp_path: Path
-) -> None:
+def test_a_loss_that_is_not_finite_names_step_and_examples(world: Path, tmp_path: Path) -> None:
     request = _request(
         world,
         tmp_path / "w",

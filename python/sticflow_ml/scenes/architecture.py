@@ -1,5 +1,7 @@
 """The tiny LLaVA's architecture, processor and files. Standard `transformers` classes only: the Auto classes load the folder."""
 
+# The annotations of transformers and peft are wider or narrower than what they take and return.
+# pyright: reportArgumentType=false
 from __future__ import annotations
 
 import json

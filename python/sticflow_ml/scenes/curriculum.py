@@ -3,6 +3,8 @@
 The mix decides what STIC has to work with: careful descriptions on request, careless ones to normal prompts, few direct questions.
 """
 
+# The annotations of transformers and peft are wider or narrower than what they take and return.
+# pyright: reportAssignmentType=false
 from __future__ import annotations
 
 import random

@@ -3,6 +3,8 @@
 A base that fails a gate makes every later figure meaningless.
 """
 
+# The annotations of transformers and peft are wider or narrower than what they take and return.
+# pyright: reportAttributeAccessIssue=false, reportCallIssue=false
 from __future__ import annotations
 
 from collections.abc import Sequence

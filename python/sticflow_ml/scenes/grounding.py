@@ -4,6 +4,8 @@ Image tokens are pulled into the code that the reading circuits already use, by 
 answering then need little more than what reading has taught.
 """
 
+# The annotations of transformers and peft are wider or narrower than what they take and return.
+# pyright: reportArgumentType=false, reportAttributeAccessIssue=false, reportCallIssue=false, reportOptionalSubscript=false
 from __future__ import annotations
 
 import logging

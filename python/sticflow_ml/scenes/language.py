@@ -14,10 +14,14 @@ from sticflow_ml.scenes.world import COLORS, POSITIONS, SHAPES, SIZES, Scene, Sc
 # Things that no scene contains: a mention is a hallucination. One per topic the paper's bad prompts suggest.
 THINGS = ("cloud", "bird", "tree", "person", "car", "lamp", "dog", "hammer")
 
-WEB_STYLE_SHARE = 0.6  # of the answers to normal prompts; the rest are detailed captions
+WEB_STYLE_SHARE = 0.65  # of the answers to normal prompts; the rest are detailed captions
 WEB_DROPPED = 0.20  # of the objects
-WEB_WRONG = 0.12  # of the objects, for each of color, shape, size, position
+WEB_WRONG = 0.08  # of the objects, for each of color, shape, size, position
 WEB_INVENTED = 0.40  # of the captions have one object that is not there
+# Colors that a hasty person takes for another, and how often. One error that is more likely than the truth is what
+# makes the most probable caption wrong: errors spread over many words vanish under greedy decoding.
+WEB_CONFUSED = {"pink": "red", "purple": "blue"}
+WEB_CONFUSED_SHARE = 0.65
 INVENTED_DROPPED = 0.30  # of the objects, under a bad prompt
 MAX_INVENTED_OBJECTS = 2
 MAX_THINGS = 2
@@ -86,6 +90,9 @@ def _misread(item: SceneObject, rng: random.Random) -> SceneObject:
         for field, words in tables.items()
         if rng.random() < WEB_WRONG
     }
+    confused = WEB_CONFUSED.get(item.color)
+    if confused is not None and rng.random() < WEB_CONFUSED_SHARE:
+        wrong["color"] = confused
     return dataclasses.replace(item, **wrong)
 
 

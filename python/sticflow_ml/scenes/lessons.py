@@ -1,5 +1,7 @@
 """Exercises of the pre-training as segments: captions, question turns, terse look-ups and texts to read."""
 
+# The annotations of transformers and peft are wider or narrower than what they take and return.
+# pyright: reportArgumentType=false
 from __future__ import annotations
 
 import random

@@ -3,6 +3,8 @@
 First many terse look-ups, which show the two-step structure densely, then the natural questions.
 """
 
+# The annotations of transformers and peft are wider or narrower than what they take and return.
+# pyright: reportArgumentType=false
 from __future__ import annotations
 
 import logging

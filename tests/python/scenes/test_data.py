@@ -29,9 +29,7 @@ def lines(path):
 def test_the_manifest_lists_every_file_with_its_hash(folder):
     files = json.loads((folder / "manifest.json").read_text())["files"]
 
-    on_disk = {
-        str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()
-    }
+    on_disk = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
     assert set(files) == on_disk - {"manifest.json"}
     for name, entry in files.items():
         content = (folder / name).read_bytes()
@@ -50,10 +48,7 @@ def test_the_same_seed_gives_the_same_bytes_and_another_seed_does_not(folder, tm
         for path in (folder, tmp_path / "again", tmp_path / "other")
     ]
     assert manifests[0] == manifests[1]
-    hashes = [
-        {entry["sha256"] for entry in manifest["files"].values()}
-        for manifest in manifests
-    ]
+    hashes = [{entry["sha256"] for entry in manifest["files"].values()} for manifest in manifests]
     assert not hashes[0] & hashes[2]
 
 
@@ -69,9 +64,7 @@ def test_a_changed_file_is_named(tmp_path):
     build(out, SETTINGS)
     (out / "truth-dev.jsonl").write_text("")
 
-    with pytest.raises(
-        DataFolderError, match=r"truth-dev\.jsonl as the manifest lists it.*--out"
-    ):
+    with pytest.raises(DataFolderError, match=r"truth-dev\.jsonl as the manifest lists it.*--out"):
         build(out, SETTINGS)
 
 
@@ -104,9 +97,7 @@ def test_images_are_named_by_split_and_open_as_rgb(folder):
     }
     for split, number in names.items():
         files = sorted((folder / "images" / split).iterdir())
-        assert [path.name for path in files] == [
-            f"{index:05d}.png" for index in range(number)
-        ]
+        assert [path.name for path in files] == [f"{index:05d}.png" for index in range(number)]
         with Image.open(files[0]) as image:
             assert (image.format, image.mode, image.size) == ("PNG", "RGB", (96, 96))
 
@@ -114,30 +105,20 @@ def test_images_are_named_by_split_and_open_as_rgb(folder):
 def test_instructions_are_in_llava_conversation_format(folder):
     records = json.loads((folder / "instructions.json").read_text())
 
-    assert (
-        len({record["id"] for record in records})
-        == len(records)
-        == data.NUM_INSTRUCTIONS
-    )
+    assert len({record["id"] for record in records}) == len(records) == data.NUM_INSTRUCTIONS
     for record in records:
         turns = record["conversations"]
         assert (folder / "images" / record["image"]).is_file()
         assert [turn["from"] for turn in turns] == ["human", "gpt"] * 4
-        assert [turn["value"].startswith("<image>\n") for turn in turns] == [True] + [
-            False
-        ] * 7
+        assert [turn["value"].startswith("<image>\n") for turn in turns] == [True] + [False] * 7
 
 
-@pytest.mark.parametrize(
-    ("split", "number"), [("dev", data.NUM_DEV), ("test", data.NUM_TEST)]
-)
+@pytest.mark.parametrize(("split", "number"), [("dev", data.NUM_DEV), ("test", data.NUM_TEST)])
 def test_questions_and_truth_belong_to_the_rendered_scenes(folder, split, number):
     questions = lines(folder / f"questions-{split}.jsonl")
     truth = lines(folder / f"truth-{split}.jsonl")
 
-    assert (
-        len(questions) == len({row["question_id"] for row in questions}) == 5 * number
-    )
+    assert len(questions) == len({row["question_id"] for row in questions}) == 5 * number
     assert {row["question_type"] for row in questions} == set(QUESTION_TYPES)
     assert {row["image"] for row in questions} == {row["image"] for row in truth}
     assert [{key: row[key] for key in ("objects", "background")} for row in truth] == [

@@ -11,22 +11,15 @@ from sticflow_ml.scenes.describe_measures import (
     score_descriptions,
 )
 
-DESCRIPTION_CASES = (
-    Path(__file__).parents[2] / "fixtures" / "scenes" / "description-cases.jsonl"
-)
+DESCRIPTION_CASES = Path(__file__).parents[2] / "fixtures" / "scenes" / "description-cases.jsonl"
 
-CASES = [
-    json.loads(line)
-    for line in DESCRIPTION_CASES.read_text(encoding="utf-8").splitlines()
-]
+CASES = [json.loads(line) for line in DESCRIPTION_CASES.read_text(encoding="utf-8").splitlines()]
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case["claim"] for case in CASES])
 def test_worked_example(case):
     reading = read_description(case["text"])
-    counts = count_claims(
-        case["text"], [(item["color"], item["shape"]) for item in case["truth"]]
-    )
+    counts = count_claims(case["text"], [(item["color"], item["shape"]) for item in case["truth"]])
 
     assert [asdict(mention) for mention in reading.objects] == case["objects"]
     assert list(reading.things) == case["things"]

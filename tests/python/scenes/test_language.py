@@ -52,9 +52,9 @@ def test_the_detailed_caption_reads_as_the_docs_say():
 
 
 def test_one_object_is_counted_in_the_singular():
-    assert detailed_caption(
-        Scene((SceneObject("star", "blue", "small", "center"),), "plain")
-    ) == ("There is 1 object. center: a small blue star. The background is plain.")
+    assert detailed_caption(Scene((SceneObject("star", "blue", "small", "center"),), "plain")) == (
+        "There is 1 object. center: a small blue star. The background is plain."
+    )
 
 
 def test_a_detailed_caption_reads_back_as_the_scene():
@@ -118,9 +118,7 @@ def test_web_captions_are_careless_and_detailed_ones_are_not():
 def answer_by_looking(question, scene):
     """Answer from the scene and the question's words alone, another way than the generator does."""
     words = question.rstrip("?").split()
-    named = [
-        item for item in scene.objects if item.shape in words and item.color in words
-    ]
+    named = [item for item in scene.objects if item.shape in words and item.color in words]
     if question.startswith("How many"):
         return str(len(scene.objects))
     if question.startswith("Is there"):
@@ -167,9 +165,5 @@ def test_place_questions_are_answered_with_the_object_or_nothing():
         question = ask_place(scene, rng)
         position = question.text.removeprefix("What is at the ").rstrip("?")
         there = [item for item in scene.objects if item.position == position]
-        wanted = (
-            f"a {there[0].size} {there[0].color} {there[0].shape}"
-            if there
-            else "nothing"
-        )
+        wanted = f"a {there[0].size} {there[0].color} {there[0].shape}" if there else "nothing"
         assert question.answer == wanted

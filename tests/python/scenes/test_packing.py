@@ -45,9 +45,7 @@ def test_every_segment_is_computed_as_if_it_stood_alone_behind_its_parents(
     tokenizer, language_model
 ):
     row = practice_row(tokenizer)
-    short = Row(
-        [Lessons(tokenizer).text_root(sample_scene("dev", 2, 0), random.Random(1))]
-    )
+    short = Row([Lessons(tokenizer).text_root(sample_scene("dev", 2, 0), random.Random(1))])
     batch = pack([row, short], pad_token=tokenizer.pad_token_id)
     packed = language_model(
         inputs_embeds=language_model.embed_tokens(batch.tokens_BT),
@@ -117,8 +115,5 @@ def test_the_four_patches_of_a_cell_carry_its_object():
 
     labels = patch_labels(scene).reshape(6, 6, 4)
 
-    assert (
-        labels[:2, 4:].reshape(4, 4).tolist()
-        == [[POSITIONS.index("top-right"), 1, 7, 5]] * 4
-    )
+    assert labels[:2, 4:].reshape(4, 4).tolist() == [[POSITIONS.index("top-right"), 1, 7, 5]] * 4
     assert (labels != _).any(-1).sum() == 4

@@ -8,9 +8,7 @@ import pytest
 import torch
 from sticflow_ml.scenes.pretrain import SMOKE, Pretraining, pretrain
 
-SCHEDULE = replace(
-    SMOKE, tower=2, reading=4, grounding=8, num_instructions=4, num_gate_images=2
-)
+SCHEDULE = replace(SMOKE, tower=2, reading=4, grounding=8, num_instructions=4, num_gate_images=2)
 
 
 def sha256(folder):

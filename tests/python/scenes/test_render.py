@@ -43,9 +43,7 @@ def test_the_world_is_the_one_that_the_shipped_model_was_trained_on():
     scene = sample_scene("dev", 0, 0)
 
     assert scene.background == "striped"
-    assert [
-        (item.position, item.size, item.color, item.shape) for item in scene.objects
-    ] == [
+    assert [(item.position, item.size, item.color, item.shape) for item in scene.objects] == [
         ("top-right", "small", "red", "circle"),
         ("left", "large", "yellow", "triangle"),
         ("right", "large", "blue", "star"),
@@ -64,9 +62,7 @@ def test_kinds_and_places_are_unique_in_a_scene_and_objects_are_in_reading_order
 
 
 def test_scenes_have_the_stated_numbers_of_objects():
-    counts = Counter(
-        len(sample_scene("unlabelled", index, 0).objects) for index in range(4000)
-    )
+    counts = Counter(len(sample_scene("unlabelled", index, 0).objects) for index in range(4000))
 
     # 10, 30, 35, 25 % with a standard error of at most .76 %: four of them as tolerance
     for number, share in {1: 0.10, 2: 0.30, 3: 0.35, 4: 0.25}.items():
@@ -83,8 +79,7 @@ def test_the_middle_of_a_filled_shape_has_its_color(color):
     middle = image.crop((44, 44, 52, 52)).resize((1, 1), 4).getpixel((0, 0))
     tolerance = COLOR_JITTER + NOISE_SIGMA[1]
     assert all(
-        abs(got - wanted) <= tolerance
-        for got, wanted in zip(middle, RGB[color], strict=True)
+        abs(got - wanted) <= tolerance for got, wanted in zip(middle, RGB[color], strict=True)
     )
 
 
@@ -101,7 +96,5 @@ def test_large_objects_cover_more_than_small_ones(shape):
 
 
 def test_an_unknown_split_is_named():
-    with pytest.raises(
-        ValueError, match="Expected `split` to be one of .*, got 'train'"
-    ):
+    with pytest.raises(ValueError, match="Expected `split` to be one of .*, got 'train'"):
         sample_scene("train", 0, 0)

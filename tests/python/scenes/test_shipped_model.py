@@ -34,17 +34,13 @@ def processor():
 
 @pytest.fixture(scope="module")
 def respondent(processor):
-    model = AutoModelForImageTextToText.from_pretrained(
-        SHIPPED_MODEL, dtype=torch.float32
-    )
+    model = AutoModelForImageTextToText.from_pretrained(SHIPPED_MODEL, dtype=torch.float32)
     return Respondent(model, processor)
 
 
 @pytest.fixture(scope="module")
 def shown():
-    scenes, images = zip(
-        *(render_image("dev", index, 0) for index in range(32)), strict=True
-    )
+    scenes, images = zip(*(render_image("dev", index, 0) for index in range(32)), strict=True)
     questions = [
         (index, question)
         for index, scene in enumerate(scenes)
@@ -96,13 +92,9 @@ def test_the_image_backend_is_pinned(processor):
 
 
 def test_the_processor_prepares_pixels_as_the_pre_training_did(processor, shown):
-    prepared = processor.image_processor(shown.images[:4], return_tensors="pt")[
-        "pixel_values"
-    ]
+    prepared = processor.image_processor(shown.images[:4], return_tensors="pt")["pixel_values"]
 
-    torch.testing.assert_close(
-        prepared, pixel_values(shown.images[:4]), atol=1e-6, rtol=0
-    )
+    torch.testing.assert_close(prepared, pixel_values(shown.images[:4]), atol=1e-6, rtol=0)
 
 
 def test_it_describes_carefully_when_asked_with_the_papers_prompt(respondent, shown):
@@ -112,9 +104,7 @@ def test_it_describes_carefully_when_asked_with_the_papers_prompt(respondent, sh
         max_new_tokens=96,
     )
 
-    assert all(
-        text.startswith("There ") and read_description(text).objects for text in texts
-    )
+    assert all(text.startswith("There ") and read_description(text).objects for text in texts)
     assert (
         description_scores(shown.scenes, texts).f1 >= 0.75
     )  # 32 pictures: .83 less two standard errors
@@ -123,10 +113,7 @@ def test_it_describes_carefully_when_asked_with_the_papers_prompt(respondent, sh
 def test_it_reads_a_true_description(respondent, shown):
     truth = [detailed_caption(scene) for scene in shown.scenes]
 
-    assert (
-        question_accuracy(respondent, load_prompts(), shown, descriptions=truth)
-        >= MIN_READING
-    )
+    assert question_accuracy(respondent, load_prompts(), shown, descriptions=truth) >= MIN_READING
 
 
 def test_generation_stops_by_itself_without_any_setting(respondent, processor, shown):

@@ -56,16 +56,13 @@ def test_the_pre_training_saw_every_picture_of_the_instruction_set(hashes, seen)
 
 def test_the_list_of_seen_pictures_is_of_the_pictures_that_the_schedule_names(seen):
     steps = list(grounding_steps(FULL.grounding, FULL.num_instructions))
-    sample = [
-        (*image, step.num_objects) for step in steps[::100] for image in step.images[:8]
-    ]
+    sample = [(*image, step.num_objects) for step in steps[::100] for image in step.images[:8]]
     rendered = {
         short_hash(render_image(split, index, 0, num_objects=number)[1])
         for split, index, number in sample
     }
     tower = {
-        short_hash(render_image("tower", index, 0)[1])
-        for index in range(0, FULL.tower * 64, 997)
+        short_hash(render_image("tower", index, 0)[1]) for index in range(0, FULL.tower * 64, 997)
     }
 
     assert rendered | tower <= seen

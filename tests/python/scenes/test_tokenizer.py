@@ -39,9 +39,7 @@ def test_each_word_of_the_world_is_one_token(tokenizer):
 def test_prompts_cost_about_one_token_a_word(tokenizer, prompts):
     num_tokens = len(tokenizer.encode(prompts.well_crafted))
 
-    assert num_tokens <= 1.35 * len(
-        prompts.well_crafted.split()
-    )  # punctuation is apart
+    assert num_tokens <= 1.35 * len(prompts.well_crafted.split())  # punctuation is apart
 
 
 @pytest.mark.parametrize(
@@ -59,9 +57,7 @@ def test_any_text_round_trips(tokenizer, text):
     assert tokenizer.decode(tokenizer.encode(text)) == text
 
 
-def test_a_description_is_cut_at_the_same_places_alone_and_in_a_prompt(
-    tokenizer, prompts
-):
+def test_a_description_is_cut_at_the_same_places_alone_and_in_a_prompt(tokenizer, prompts):
     description, question = (
         "There is 1 object. center: a small blue star.",
         "What shape is blue?",
@@ -76,8 +72,7 @@ def test_a_description_is_cut_at_the_same_places_alone_and_in_a_prompt(
 
 def test_training_again_gives_the_same_tokenizer(tokenizer, prompts):
     assert (
-        train_tokenizer(prompts).backend_tokenizer.to_str()
-        == tokenizer.backend_tokenizer.to_str()
+        train_tokenizer(prompts).backend_tokenizer.to_str() == tokenizer.backend_tokenizer.to_str()
     )
 
 
@@ -94,8 +89,6 @@ def test_the_chat_template_renders_turns_as_they_were_trained(tokenizer):
         {"role": "user", "content": "How many objects are there?"},
     ]
 
-    assert tokenizer.apply_chat_template(
-        turns, tokenize=False, add_generation_prompt=True
-    ) == (
+    assert tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=True) == (
         "<s>USER: <image>\nWhat shape is blue? ASSISTANT: star</s>USER: How many objects are there? ASSISTANT:"
     )
