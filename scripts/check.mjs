@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { runCommand } from './bootstrap/command.mjs';
 import { bootstrapOrExit, ROOT } from './bootstrap.mjs';
 
-await bootstrapOrExit({ dev: true });
+await bootstrapOrExit({ purpose: 'check' });
 
 const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
 const names = Object.keys(scripts).filter((name) => name.startsWith('check:'));

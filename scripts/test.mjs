@@ -4,7 +4,7 @@ import { bootstrapOrExit, ROOT } from './bootstrap.mjs';
 import { pythonCommand } from './python.mjs';
 import { runProgram } from './run-program.mjs';
 
-await bootstrapOrExit({ dev: true });
+await bootstrapOrExit({ purpose: 'test' });
 
 const vitest = join(ROOT, 'node_modules', 'vitest', 'vitest.mjs');
 const suites = [

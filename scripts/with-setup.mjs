@@ -5,7 +5,7 @@ import { bootstrapOrExit, ROOT } from './bootstrap.mjs';
 import { runProgram } from './run-program.mjs';
 
 const [entry, ...args] = process.argv.slice(2);
-await bootstrapOrExit({ dev: true });
+await bootstrapOrExit({ purpose: 'test' });
 process.exitCode = await runProgram(
   process.execPath,
   ['--import', 'tsx', join(ROOT, entry), ...args],

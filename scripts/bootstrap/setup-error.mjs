@@ -29,3 +29,14 @@ export function explainFailure(doing, { output, logPath }) {
     `Could not ${doing}: read the reason in ${logPath}, then run the same command again, finished steps are kept.`,
   );
 }
+
+/** Runs `work` for a command line: prints the one sentence of a set-up failure and ends with exit code 1. */
+export async function orExit(work) {
+  try {
+    await work();
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    process.stderr.write(`setup: ${error.message}\n`);
+    process.exit(1);
+  }
+}
