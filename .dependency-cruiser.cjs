@@ -56,7 +56,6 @@ const BORDERS = {
       '@temporalio/envconfig',
       'commander',
       'execa',
-      'listr2',
       'yaml',
       'zod',
     ],

@@ -5,12 +5,12 @@
 // platform of such a package are known from its parent and its name, so the entry is written from them;
 // only its integrity stays open, and only on the platforms that the mirror lacked.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
-const LOCK = join(ROOT, 'package-lock.json');
 const OS = ['aix', 'android', 'darwin', 'freebsd', 'linux', 'openharmony', 'sunos', 'win32'];
 const CPU = ['arm64', 'arm', 'ia32', 'ppc64', 'riscv64', 's390x', 'x64'];
 
@@ -44,16 +44,23 @@ export function completePlatforms(packages) {
   return Object.fromEntries([root, ...rest.sort()].map((path) => [path, complete[path]]));
 }
 
+/** Lets npm resolve package.json in an empty folder: a tree on disk would be read instead of the registry. */
+function resolveAnew() {
+  const folder = mkdtempSync(join(tmpdir(), 'sticflow-lock-'));
+  try {
+    for (const name of ['package.json', '.npmrc']) cpSync(join(ROOT, name), join(folder, name));
+    execFileSync('npm', ['install', '--package-lock-only'], { cwd: folder, stdio: 'inherit' });
+    return JSON.parse(readFileSync(join(folder, 'package-lock.json'), 'utf8'));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
-  rmSync(LOCK, { force: true });
-  // A tree on disk would be read instead of the registry, and would hide the other platforms.
-  execFileSync('npm', ['install', '--package-lock-only'], {
-    cwd: ROOT,
-    stdio: 'inherit',
-  });
-  const lock = JSON.parse(readFileSync(LOCK, 'utf8'));
+  const lock = resolveAnew();
   const packages = completePlatforms(lock.packages);
-  writeFileSync(LOCK, `${JSON.stringify({ ...lock, packages }, null, 2)}\n`);
+  const text = `${JSON.stringify({ ...lock, packages }, null, 2)}\n`;
+  writeFileSync(join(ROOT, 'package-lock.json'), text);
   const added = Object.keys(packages).length - Object.keys(lock.packages).length;
   console.log(`package-lock.json: ${Object.keys(packages).length} packages, ${added} by name only`);
 }
