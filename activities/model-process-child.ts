@@ -6,7 +6,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { execa } from 'execa';
@@ -35,18 +35,22 @@ export interface Exit {
   readonly signal: NodeJS.Signals | null;
 }
 
-/** What came over the message stream: JSON as it is, or a break of the protocol that ends it. */
-export type Listener = (event: { readonly json: unknown } | { readonly broken: string }) => void;
+export type ChildEvent =
+  | { readonly type: 'message'; readonly json: unknown }
+  /** The stream cannot be read any further. */
+  | { readonly type: 'broken'; readonly reason: string }
+  /** The last event: every message was delivered before it. */
+  | { readonly type: 'exit'; readonly exit: Exit };
 
 /** A started process; it has said nothing yet. */
 export class ModelProcessChild {
   readonly pid: number;
-  readonly logFile: string;
-  /** Resolves when the process and its group are gone and every message was delivered. */
-  readonly exited: Promise<Exit>;
-  /** Hears every message; messages that nobody hears go to the log. */
-  listener: Listener | null = null;
-  #hasExited = false;
+  /** Name of its log in the logs of the workspace. */
+  readonly logName: string;
+  /** Hears every event; messages that nobody hears go to the log. */
+  listener: ((event: ChildEvent) => void) | null = null;
+  #exit: Exit | null = null;
+  readonly #exited: Promise<void>;
   readonly #stdin: Writable;
   readonly #log: WriteStream;
   readonly #tail = new LogTail(TAIL);
@@ -88,8 +92,8 @@ export class ModelProcessChild {
 
   private constructor(pid: number, logs: string, streams: Streams) {
     this.pid = pid;
-    this.logFile = join(logs, `model-process-${Date.now()}-${pid}.log`);
-    this.#log = createWriteStream(this.logFile);
+    this.logName = `model-process-${Date.now()}-${pid}.log`;
+    this.#log = createWriteStream(join(logs, this.logName));
     // A log that cannot be written must not stop the work: the tail is still kept.
     this.#log.on('error', () => this.#log.destroy());
     this.#stdin = streams.stdin;
@@ -102,11 +106,12 @@ export class ModelProcessChild {
       });
     }
     this.#read(streams.messages);
-    this.exited = this.#waitForExit(streams);
+    this.#exited = this.#waitForExit(streams);
   }
 
-  get hasExited(): boolean {
-    return this.#hasExited;
+  /** How it ended; null while any process of its group may live. */
+  get exit(): Exit | null {
+    return this.#exit;
   }
 
   send(request: ModelProcessRequest): void {
@@ -116,18 +121,24 @@ export class ModelProcessChild {
   /** Ends an idle process by closing its stdin; one that does not go is killed. */
   async end(graceMs: number): Promise<void> {
     this.#stdin.end();
-    await this.#exitsWithin(graceMs);
+    await this.leave(graceMs);
   }
 
   /** SIGTERM to the group, time to save a checkpoint, then SIGKILL to the group. */
   async terminate(graceMs: number): Promise<void> {
-    if (!this.#hasExited) signalGroup(this.pid, 'SIGTERM');
-    await this.#exitsWithin(graceMs);
+    if (this.#exit === null) signalGroup(this.pid, 'SIGTERM');
+    await this.leave(graceMs);
   }
 
   /** SIGKILL to the group. */
   async kill(): Promise<void> {
-    await this.#exitsWithin(0);
+    await this.leave(0);
+  }
+
+  /** Waits for an exit that is on its way; SIGKILL to the group when it does not come. */
+  async leave(graceMs: number): Promise<void> {
+    if (!(await settlesWithin(this.#exited, graceMs))) signalGroup(this.pid, 'SIGKILL');
+    await this.#exited;
   }
 
   /** Writes a line of ours between those of the process. */
@@ -137,12 +148,7 @@ export class ModelProcessChild {
 
   /** Facts for the details of a failure. */
   describe(): JsonObject {
-    return { pid: this.pid, log_file: basename(this.logFile), log: this.#tail.lines() };
-  }
-
-  async #exitsWithin(graceMs: number): Promise<void> {
-    if (!(await settlesWithin(this.exited, graceMs))) signalGroup(this.pid, 'SIGKILL');
-    await this.exited;
+    return { pid: this.pid, log_file: this.logName, log: this.#tail.lines() };
   }
 
   #read(messages: Readable): void {
@@ -154,7 +160,7 @@ export class ModelProcessChild {
       } catch (error) {
         if (!(error instanceof RangeError)) throw error;
         messages.destroy();
-        this.listener?.({ broken: error.message });
+        this.listener?.({ type: 'broken', reason: error.message });
       }
     });
     messages.on('end', () => {
@@ -171,10 +177,10 @@ export class ModelProcessChild {
       return;
     }
     if (this.listener === null) this.note(`nobody listens: ${line.slice(0, 500)}`);
-    else this.listener({ json });
+    else this.listener({ type: 'message', json });
   }
 
-  async #waitForExit({ subprocess, messages }: Streams): Promise<Exit> {
+  async #waitForExit({ subprocess, messages }: Streams): Promise<void> {
     const closed = once(subprocess, 'close');
     const exit = await new Promise<Exit>((resolve) => {
       subprocess.once('exit', (code, signal) => {
@@ -186,10 +192,10 @@ export class ModelProcessChild {
     await settlesWithin(closed, DRAIN_MS);
     for (const stream of [messages, subprocess.stdout, subprocess.stderr]) stream?.destroy();
     forgetGroup(this.pid);
-    this.#hasExited = true;
+    this.#exit = exit;
     this.note(`ended with ${exit.signal ?? `exit code ${String(exit.code)}`}`);
     this.#log.end();
-    return exit;
+    this.listener?.({ type: 'exit', exit });
   }
 }
 

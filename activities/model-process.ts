@@ -1,22 +1,22 @@
 /**
- * The one place that starts Python. A worker has one model process; it is kept warm, because
- * importing torch and loading a base cost more than a shard of work does.
+ * The one place that starts Python: a pool of one warm process per worker. Importing torch and
+ * loading a base cost more than a shard of work does, so a process serves request after request
+ * until something about it must change.
  */
-import { join } from 'node:path';
-import type { ModelProcessRequest, ModelSpec, ResultMessage } from '../contract/model-process.ts';
+import { ModelProcessRequest, type ResultMessage } from '../contract/model-process.ts';
 import { canonicalJson } from '../store/canonical.ts';
-import { packageRoot } from '../store/layout.ts';
+import { SticflowError } from '../store/errors.ts';
+import { pythonExecutable } from '../store/layout.ts';
 import { ModelProcessChild } from './model-process-child.ts';
-import { type ConversationOptions, converse } from './model-process-conversation.ts';
+import { ask, type ConversationOptions, type Graces, greet } from './model-process-conversation.ts';
 import { modelProcessEnvironment } from './model-process-environment.ts';
 
-export interface ModelProcessesOptions {
+export interface ModelProcessesOptions extends Partial<Graces> {
   readonly workspace: string;
   /** Program and arguments; the package's own Python by default. */
   readonly command?: readonly [string, ...string[]];
+  /** What the allow-list picks from; this worker's environment by default. */
   readonly environment?: NodeJS.ProcessEnv;
-  /** From SIGTERM to SIGKILL: enough to finish a step and write a checkpoint. */
-  readonly stopGraceMs?: number;
 }
 
 interface Warm {
@@ -25,83 +25,84 @@ interface Warm {
   readonly fingerprint: string;
 }
 
+/** One step of a large model and its checkpoint; a cancelled run has to be CANCELLED within 30 s. */
+const STOP_GRACE_MS = 20_000;
+/** Unloading a large model from a device. */
+const END_GRACE_MS = 10_000;
+
 /** The model process of a worker. Requests are run one after another. */
 export class ModelProcesses {
   readonly #options: Required<ModelProcessesOptions>;
   #warm: Warm | null = null;
-  #queue: Promise<unknown> = Promise.resolve();
+  #isClosed = false;
+  /** Settles when every request so far is over. */
+  #last: Promise<unknown> = Promise.resolve();
 
-  constructor(options: ModelProcessesOptions) {
+  constructor({ environment = process.env, ...options }: ModelProcessesOptions) {
     this.#options = {
-      command: [pythonProgram(), '-m', 'sticflow_ml'],
-      environment: process.env,
-      stopGraceMs: 20_000,
+      command: [pythonExecutable(environment), '-m', 'sticflow_ml'],
+      environment,
+      stopGraceMs: STOP_GRACE_MS,
+      endGraceMs: END_GRACE_MS,
       ...options,
     };
   }
 
   /**
-   * Runs one request to its result.
+   * Runs one request to its result; its files are complete then.
    *
-   * @throws SticflowError as the process names it, `ModelProcessDied`, `ModelProcessStalled`,
-   * `ProtocolMismatch`; the signal's own reason when that is aborted, after the process is gone.
+   * @throws SticflowError with a code that the process named, `ModelProcessDied`,
+   * `ModelProcessStalled` or `ProtocolMismatch`. When the signal is aborted: its own reason, after
+   * the process has saved what it can and is gone.
    */
-  async run(request: ModelProcessRequest, options: ConversationOptions): Promise<ResultMessage> {
-    const turn = this.#queue.then(() => this.#run(request, options));
-    this.#queue = turn.catch(() => undefined);
-    return await turn;
+  run(request: ModelProcessRequest, options: ConversationOptions): Promise<ResultMessage> {
+    const result = this.#last.then(() => this.#serve(ModelProcessRequest.parse(request), options));
+    this.#last = result.catch(() => undefined);
+    return result;
   }
 
-  /** Ends the process, if there is one. */
+  /** Ends the process, with its grace if it is at work; later requests are refused. */
   async close(): Promise<void> {
-    const warm = this.#warm;
-    this.#warm = null;
-    await warm?.child.end(this.#options.stopGraceMs);
+    this.#isClosed = true;
+    await this.#warm?.child.terminate(this.#options.stopGraceMs);
+    await this.#last;
+    await this.#retire();
   }
 
-  async #run(request: ModelProcessRequest, options: ConversationOptions): Promise<ResultMessage> {
+  async #serve(request: ModelProcessRequest, options: ConversationOptions): Promise<ResultMessage> {
     options.signal.throwIfAborted();
-    const child = await this.#childFor(request);
-    try {
-      const result = await converse(child, request, options);
-      if (!isReusableAfter(request)) await this.close();
-      return result;
-    } catch (error) {
-      this.#warm = null;
-      await child.terminate(options.signal.aborted ? this.#options.stopGraceMs : 0);
-      throw error;
-    }
+    if (this.#isClosed)
+      throw new SticflowError('ModelProcessDied', 'This worker is shutting down.');
+    const child = await this.#childFor(request, options);
+    const result = await ask(child, request, options, this.#options);
+    // What a training leaves in memory is not worth a proof that it is harmless.
+    if (request.command !== 'generate') await this.#retire();
+    return result;
   }
 
-  async #childFor(request: ModelProcessRequest): Promise<ModelProcessChild> {
-    const fingerprint = fingerprintOf(request);
-    if (this.#warm !== null) {
-      if (this.#warm.fingerprint === fingerprint && !this.#warm.child.hasExited) {
-        return this.#warm.child;
-      }
-      await this.close();
+  async #childFor(
+    request: ModelProcessRequest,
+    options: ConversationOptions,
+  ): Promise<ModelProcessChild> {
+    const fingerprint = canonicalJson('model' in request ? request.model : request.command);
+    if (this.#warm?.fingerprint === fingerprint && this.#warm.child.exit === null) {
+      return this.#warm.child;
     }
+    await this.#retire();
+    const { workspace, command, environment } = this.#options;
     const access = request.command === 'download_model' ? 'hub' : 'offline';
     const child = await ModelProcessChild.start({
-      workspace: this.#options.workspace,
-      command: this.#options.command,
-      environment: modelProcessEnvironment(this.#options.environment, access),
+      workspace,
+      command,
+      environment: modelProcessEnvironment(environment, access),
     });
     this.#warm = { child, fingerprint };
+    await greet(child, options, this.#options);
     return child;
   }
-}
 
-/** After a training the process is replaced: what a training leaves in memory is not worth a proof. */
-function isReusableAfter(request: ModelProcessRequest): boolean {
-  return request.command === 'generate' || request.command === 'inspect_model';
-}
-
-function fingerprintOf(request: ModelProcessRequest): string {
-  if (!('model' in request)) return request.command;
-  return canonicalJson({ ...request.model } satisfies ModelSpec);
-}
-
-function pythonProgram(): string {
-  return process.env['STICFLOW_PYTHON'] ?? join(packageRoot(), '.venv', 'bin', 'python');
+  async #retire(): Promise<void> {
+    await this.#warm?.child.end(this.#options.endGraceMs);
+    this.#warm = null;
+  }
 }
