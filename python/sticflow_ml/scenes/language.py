@@ -18,10 +18,10 @@ WEB_STYLE_SHARE = 0.65  # of the answers to normal prompts; the rest are detaile
 WEB_DROPPED = 0.20  # of the objects
 WEB_WRONG = 0.08  # of the objects, for each of color, shape, size, position
 WEB_INVENTED = 0.40  # of the captions have one object that is not there
-# Colors that a hasty person takes for another, and how often. One error that is more likely than the truth is what
-# makes the most probable caption wrong: errors spread over many words vanish under greedy decoding.
-WEB_CONFUSED = {"pink": "red", "purple": "blue"}
-WEB_CONFUSED_SHARE = 0.65
+# What a hasty person calls something else, and how often. Only an error that is more likely than the truth makes the
+# most probable caption wrong: errors that spread over many words vanish under greedy decoding.
+WEB_HABITS = {"color": {"pink": "red", "purple": "blue"}, "size": {"small": "large"}}
+WEB_HABIT_SHARE = 0.65
 INVENTED_DROPPED = 0.30  # of the objects, under a bad prompt
 MAX_INVENTED_OBJECTS = 2
 MAX_THINGS = 2
@@ -90,9 +90,10 @@ def _misread(item: SceneObject, rng: random.Random) -> SceneObject:
         for field, words in tables.items()
         if rng.random() < WEB_WRONG
     }
-    confused = WEB_CONFUSED.get(item.color)
-    if confused is not None and rng.random() < WEB_CONFUSED_SHARE:
-        wrong["color"] = confused
+    for field, habit in WEB_HABITS.items():
+        said = habit.get(getattr(item, field))
+        if said is not None and rng.random() < WEB_HABIT_SHARE:
+            wrong[field] = said
     return dataclasses.replace(item, **wrong)
 
 

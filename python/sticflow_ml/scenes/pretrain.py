@@ -96,6 +96,18 @@ class Pretraining:
         self.model: LlavaForConditionalGeneration = build_model(self.tokenizer)
         self.heads = BindingHeads(HIDDEN)
         self.phase_measures: dict[str, dict[str, float]] = {}
+        # What a checkpoint must have been made with to be taken. Taken at the start: code that is edited while a phase
+        # runs is not the code that runs.
+        self._fingerprint = json.dumps(
+            {
+                "seed": seed,
+                "schedule": asdict(schedule),
+                "threads": torch.get_num_threads(),
+                "code": _code_hash(),
+                **environment(),
+            },
+            sort_keys=True,
+        )
 
     def run(self) -> None:
         """Run the phases that are not saved yet."""
@@ -134,18 +146,6 @@ class Pretraining:
             seed=self.seed,
         )
 
-    def _fingerprint(self) -> str:
-        """Return what a checkpoint must have been made with to be taken."""
-        return json.dumps(
-            {
-                "seed": self.seed,
-                "schedule": asdict(self.schedule),
-                "code": _code_hash(),
-                **environment(),
-            },
-            sort_keys=True,
-        )
-
     def _save(self, path: Path) -> None:
         tensors = {
             f"model.{name}": tensor.contiguous() for name, tensor in self.model.state_dict().items()
@@ -153,7 +153,7 @@ class Pretraining:
         tensors.pop("model.lm_head.weight", None)  # tied to the embeddings
         tensors |= {f"heads.{name}": tensor for name, tensor in self.heads.state_dict().items()}
         tensors["seen"] = torch.from_numpy(self.seen.as_array().view(np.int64))
-        about = {"fingerprint": self._fingerprint(), "measures": json.dumps(self.phase_measures)}
+        about = {"fingerprint": self._fingerprint, "measures": json.dumps(self.phase_measures)}
         path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(".partial")
         safetensors.torch.save_file(tensors, partial, metadata=about)
@@ -161,7 +161,7 @@ class Pretraining:
 
     def _load(self, path: Path) -> bool:
         with safetensors.safe_open(path, "pt") as stored:
-            if stored.metadata()["fingerprint"] != self._fingerprint():
+            if stored.metadata()["fingerprint"] != self._fingerprint:
                 log.info("%s is of other code or settings; the phase is run again", path)
                 return False
             tensors = {name: stored.get_tensor(name) for name in stored.keys()}  # not a mapping

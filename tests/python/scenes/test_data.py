@@ -7,6 +7,7 @@ import sys
 
 import pytest
 from PIL import Image
+
 from sticflow_ml.scenes import data
 from sticflow_ml.scenes.data import DataFolderError, DataSettings, build
 from sticflow_ml.scenes.questions import QUESTION_TYPES
@@ -72,7 +73,7 @@ def test_other_settings_and_foreign_folders_are_refused(folder, tmp_path):
     with pytest.raises(DataFolderError, match=r"'images': 7.*got.*'images': 6"):
         build(folder, DataSettings(seed=0, num_unlabelled=7))
     (tmp_path / "mine.txt").write_text("kept")
-    with pytest.raises(DataFolderError, match="without a readable manifest.json"):
+    with pytest.raises(DataFolderError, match=r"without a readable manifest\.json"):
         build(tmp_path, SETTINGS)
     assert (tmp_path / "mine.txt").read_text() == "kept"
 

@@ -5,6 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+
 from sticflow_ml.scenes.describe_measures import (
     count_claims,
     read_description,

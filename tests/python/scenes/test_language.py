@@ -4,6 +4,7 @@ import random
 import re
 
 import pytest
+
 from sticflow_ml.scenes.describe_measures import (
     count_claims,
     read_description,

@@ -4,6 +4,7 @@ import random
 
 import pytest
 import torch
+
 from sticflow_ml.scenes.architecture import build_model
 from sticflow_ml.scenes.binding import DescriptionLabeller, key_labels, patch_labels
 from sticflow_ml.scenes.lessons import Lessons

@@ -3,6 +3,7 @@
 from collections import Counter
 
 import pytest
+
 from sticflow_ml.scenes.render import pixel_hash, render, render_image
 from sticflow_ml.scenes.world import (
     COLORS,
@@ -96,5 +97,5 @@ def test_large_objects_cover_more_than_small_ones(shape):
 
 
 def test_an_unknown_split_is_named():
-    with pytest.raises(ValueError, match="Expected `split` to be one of .*, got 'train'"):
+    with pytest.raises(ValueError, match=r"Expected `split` to be one of .*, got 'train'"):
         sample_scene("train", 0, 0)

@@ -5,6 +5,9 @@ import json
 
 import pytest
 import torch
+from transformers import AutoModelForImageTextToText, AutoProcessor
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+
 from sticflow_ml.scenes.architecture import SHIPPED_MODEL, pixel_values
 from sticflow_ml.scenes.describe_measures import read_description
 from sticflow_ml.scenes.gates import (
@@ -21,8 +24,6 @@ from sticflow_ml.scenes.pretrain import FULL
 from sticflow_ml.scenes.prompts import load_prompts
 from sticflow_ml.scenes.questions import questions_of_image
 from sticflow_ml.scenes.render import render_image
-from transformers import AutoModelForImageTextToText, AutoProcessor
-from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 RECORD = json.loads((SHIPPED_MODEL / "training.json").read_text())
 

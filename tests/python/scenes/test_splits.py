@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+
 from sticflow_ml.scenes.architecture import SHIPPED_MODEL
 from sticflow_ml.scenes.curriculum import grounding_steps
 from sticflow_ml.scenes.data import NUM_DEV, NUM_INSTRUCTIONS, NUM_TEST

@@ -1,6 +1,7 @@
 """Words of the world are single tokens; every text survives encoding and decoding."""
 
 import pytest
+
 from sticflow_ml.scenes.language import THINGS
 from sticflow_ml.scenes.prompts import load_prompts
 from sticflow_ml.scenes.tokenizer import train_tokenizer
