@@ -8,39 +8,25 @@ const KEPT_CHARACTERS = 200_000;
 
 /**
  * Resolves to the exit code and the output of a command; never rejects because the command failed.
+ * A program that is not there counts as exit code 127, as in a shell.
  * @param {string} file
  * @param {readonly string[]} args
- * @param {{cwd: string, logPath: string, env?: NodeJS.ProcessEnv, timeoutSeconds?: number}} options
- * @returns {Promise<{code: number, output: string, timedOut: boolean}>}
+ * @param {{cwd: string, logPath: string, env?: NodeJS.ProcessEnv}} options
+ * @returns {Promise<{code: number, output: string}>}
  */
-export function runCommand(file, args, { cwd, logPath, env = process.env, timeoutSeconds }) {
+export function runCommand(file, args, { cwd, logPath, env = process.env }) {
   mkdirSync(dirname(logPath), { recursive: true });
   const log = createWriteStream(logPath, { flags: 'a' });
   log.write(`\n$ ${file} ${args.join(' ')}\n`);
   return new Promise((resolve) => {
-    // A group of its own: a time-out must end the command's children too.
-    const child = spawn(file, args, {
-      cwd,
-      env,
-      stdio: ['ignore', 'pipe', 'pipe'],
-      detached: timeoutSeconds !== undefined,
-    });
+    const child = spawn(file, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
-    let timedOut = false;
-    const timer =
-      timeoutSeconds === undefined
-        ? undefined
-        : setTimeout(() => {
-            timedOut = true;
-            process.kill(-child.pid, 'SIGKILL');
-          }, timeoutSeconds * 1000);
     const keep = (chunk) => {
       log.write(chunk);
       output = (output + chunk.toString()).slice(-KEPT_CHARACTERS);
     };
     const finish = (code) => {
-      clearTimeout(timer);
-      log.end(() => resolve({ code, output, timedOut }));
+      log.end(() => resolve({ code, output }));
     };
     child.stdout.on('data', keep);
     child.stderr.on('data', keep);

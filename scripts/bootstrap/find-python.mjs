@@ -14,7 +14,14 @@ print(json.dumps({"path": sys.executable, "version": sys.version_info[:3],
                   "venv": find_spec("venv") is not None and find_spec("ensurepip") is not None}))
 `;
 
-/** Facts about one candidate, or undefined when it does not run. */
+/** @typedef {{path: string, version: [number, number, number], venv: boolean}} Python */
+
+/**
+ * Facts about one candidate, or undefined when it does not run.
+ * @param {string} command
+ * @param {NodeJS.ProcessEnv} env
+ * @returns {Python | undefined}
+ */
 function probe(command, env) {
   try {
     const output = execFileSync(command, ['-I', '-c', PROBE], {
@@ -35,6 +42,7 @@ const compare = ([major, minor], [otherMajor, otherMinor]) =>
 /**
  * The first candidate of a supported version; one that can make environments comes before one that cannot.
  * @param {{needsVenv: boolean, env?: NodeJS.ProcessEnv}} options `needsVenv` is false where uv makes the environment
+ * @returns {Python}
  * @throws {SetupError} naming what was found instead
  */
 export function findPython({ needsVenv, env = process.env }) {

@@ -70,7 +70,7 @@ async function uvInside(venv, { root, logPath, env }) {
   if (existsSync(uv)) return uv;
   const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', UV];
   const result = await runCommand(join(venv, 'bin', 'python'), pip, { cwd: root, logPath, env });
-  return result.code === 0 ? uv : undefined;
+  return result.code === 0 && existsSync(uv) ? uv : undefined;
 }
 
 /**
