@@ -14,7 +14,21 @@ const ROOT = fileURLToPath(new URL('..', import.meta.url));
 const OS = ['aix', 'android', 'darwin', 'freebsd', 'linux', 'openharmony', 'sunos', 'win32'];
 const CPU = ['arm64', 'arm', 'ia32', 'ppc64', 'riscv64', 's390x', 'x64'];
 
-/** Platform fields read from a name such as `@swc/core-linux-s390x-gnu`. */
+/**
+ * @typedef {object} LockedPackage
+ * @property {string} [version]
+ * @property {boolean} [dev]
+ * @property {boolean} [optional]
+ * @property {string[]} [os]
+ * @property {string[]} [cpu]
+ * @property {string[]} [libc]
+ * @property {Record<string, string>} [optionalDependencies]
+ */
+
+/**
+ * Platform fields read from a name such as `@swc/core-linux-s390x-gnu`.
+ * @param {string} name
+ */
 export function platformOf(name) {
   const words = name.split(/[-/]/);
   const os = OS.find((candidate) => words.includes(candidate));
@@ -28,7 +42,11 @@ export function platformOf(name) {
   return { os: [os], cpu: [cpu], ...(libc === undefined ? {} : { libc: [libc] }) };
 }
 
-/** Adds an entry for each optional platform package that a locked package names and the lock lacks. */
+/**
+ * Adds an entry for each optional platform package that a locked package names and the lock lacks.
+ * @param {Record<string, LockedPackage>} packages
+ * @returns {Record<string, LockedPackage>}
+ */
 export function completePlatforms(packages) {
   const complete = { ...packages };
   for (const parent of Object.values(packages)) {

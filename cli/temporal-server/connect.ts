@@ -13,6 +13,9 @@ import { TemporalServerError } from './errors.ts';
 import type { ServerLifetime } from './launch.ts';
 import { registerSearchAttributes } from './namespace.ts';
 
+/** Refused connections are tried again until then; a TLS handshake across the world takes about a second. */
+const CONNECT_TIMEOUT = '5s';
+
 export interface ConnectOptions {
   /** Absolute path; the embedded server lives in it. */
   readonly workspace: string;
@@ -32,7 +35,7 @@ export interface TemporalServer {
   /** What worker processes need on top of our environment to reach the same server. */
   readonly workerEnvironment: Readonly<Record<string, string>>;
   /** Closes the connection and ends an embedded server that this call started. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**
@@ -109,7 +112,7 @@ async function connect(
   options: ReturnType<typeof toClientOptions>['connectionOptions'],
 ): Promise<Connection> {
   try {
-    return await Connection.connect({ ...options, address });
+    return await Connection.connect({ ...options, address, connectTimeout: CONNECT_TIMEOUT });
   } catch (error) {
     throw new TemporalServerError(
       `No Temporal server answers at ${address} (${messageOf(error)}): start it, or correct TEMPORAL_ADDRESS or temporal.toml, or unset them to use the embedded server.`,

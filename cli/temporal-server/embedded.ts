@@ -3,6 +3,7 @@
  * it, attach to it, or stop it; runs survive its death, because the supervisor starts it again on the same file.
  */
 import { mkdirSync } from 'node:fs';
+import { TemporalServerError } from './errors.ts';
 import { exclusively } from './exclusive.mjs';
 import {
   backUpBeforeUpgrade,
@@ -36,11 +37,14 @@ export interface EmbeddedServer {
   readonly namespace: string;
   /** Web UI, at the list of this namespace's workflows. */
   readonly uiUrl: string;
-  /** Process id of the server; another one after the supervisor had to start it again. */
+  /**
+   * Process id of the server; another one after the supervisor had to start it again.
+   * @throws {@link TemporalServerError} after its end
+   */
   readonly pid: number;
   /** `attached`: it was running already, and {@link EmbeddedServer.stop} leaves it alone. */
   readonly origin: 'started' | 'attached';
-  stop(): Promise<void>;
+  readonly stop: () => Promise<void>;
 }
 
 /**
@@ -131,7 +135,9 @@ function describe(
     uiUrl: `http://${LOOPBACK}:${String(state.ui_port)}/namespaces/${NAMESPACE}/workflows`,
     // Read at each use: the supervisor records a new one when it had to start the server again.
     get pid() {
-      return readServerState(workspace)?.pid ?? 0;
+      const pid = readServerState(workspace)?.pid;
+      if (pid === undefined) throw new TemporalServerError('The embedded server does not run.');
+      return pid;
     },
     origin,
     stop,

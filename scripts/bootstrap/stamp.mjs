@@ -11,8 +11,8 @@ import {
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
 
-/** Files below `paths` (files or folders) that `accept` takes, sorted. */
-function filesBelow(paths, accept) {
+/** Files below `paths` (files or folders), sorted. */
+function filesBelow(paths) {
   const found = [];
   const visit = (path) => {
     if (!existsSync(path)) return;
@@ -21,7 +21,7 @@ function filesBelow(paths, accept) {
     else for (const entry of entries) visit(join(path, entry));
   };
   for (const path of paths) visit(path);
-  return found.filter(accept).sort();
+  return found.sort();
 }
 
 function readDirectory(path) {
@@ -36,11 +36,13 @@ function readDirectory(path) {
 /**
  * Hash of names and bytes of all files below `paths`, and of `extra` facts such as the Node version.
  * @param {string} root names are taken relative to it
+ * @param {readonly string[]} paths
+ * @param {{extra?: readonly string[]}} [options]
  */
-export function hashFiles(root, paths, { extra = [], accept = () => true } = {}) {
+export function hashFiles(root, paths, { extra = [] } = {}) {
   const hash = createHash('sha256');
   for (const fact of extra) hash.update(`${fact}\n`);
-  for (const path of filesBelow(paths, accept)) {
+  for (const path of filesBelow(paths)) {
     hash
       .update(`${relative(root, path)}\0`)
       .update(readFileSync(path))
