@@ -21,7 +21,7 @@ from sticflow_ml.scenes.world import Scene
 
 FORMAT_VERSION = 1
 MANIFEST = "manifest.json"
-NUM_INSTRUCTIONS = 480  # the pre-training shows each of them once: `curriculum.grounding_steps`
+NUM_INSTRUCTIONS = 640  # the pre-training shows each of them once: `curriculum.grounding_steps`
 NUM_DEV, NUM_TEST = 120, 240
 QUESTIONS_PER_EVALUATION_IMAGE = 5
 PNG_COMPRESSION = (

@@ -20,7 +20,11 @@ WEB_WRONG = 0.08  # of the objects, for each of color, shape, size, position
 WEB_INVENTED = 0.40  # of the captions have one object that is not there
 # What a hasty person calls something else, and how often. Only an error that is more likely than the truth makes the
 # most probable caption wrong: errors that spread over many words vanish under greedy decoding.
-WEB_HABITS = {"color": {"pink": "red", "purple": "blue"}, "size": {"small": "large"}}
+WEB_HABITS = {
+    "color": {"pink": "red", "purple": "blue"},
+    "shape": {"ring": "circle"},
+    "size": {"small": "large"},
+}
 WEB_HABIT_SHARE = 0.65
 INVENTED_DROPPED = 0.30  # of the objects, under a bad prompt
 MAX_INVENTED_OBJECTS = 2
