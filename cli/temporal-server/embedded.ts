@@ -54,7 +54,8 @@ export interface EmbeddedServer {
 export async function startEmbeddedServer(options: EmbeddedServerOptions): Promise<EmbeddedServer> {
   const { workspace, lifetime } = options;
   const files = serverFiles(workspace);
-  mkdirSync(files.folder, { recursive: true });
+  // Histories are for their owner: the server has no authentication, and its database none either.
+  mkdirSync(files.folder, { recursive: true, mode: 0o700 });
   // Two servers on one database file would damage it.
   return exclusively(files.lock, async () => {
     const state = readServerState(workspace);
