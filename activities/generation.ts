@@ -6,20 +6,19 @@ import {
   type GpuActivities,
   type ShardSet,
 } from '../contract/activities.ts';
-import { PROTOCOL_VERSION } from '../contract/api.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
 import type { ExperimentConfig } from '../contract/config.ts';
 import { Generation } from '../contract/records.ts';
-import { RunConfig } from '../contract/run-config.ts';
 import type { Policy } from '../contract/status.ts';
 import { SticflowError } from '../store/errors.ts';
 import type { BuildSpec } from '../store/store.ts';
 import type { ActivityDependencies } from './context.ts';
-import { finishedOrMade, modelParameters, policyInputs, policySpec } from './gpu-work.ts';
+import { finishedOrMade, modelParameters, policyInputs } from './gpu-work.ts';
+import { readRunConfig } from './prepare-run.ts';
 
 const STAGE_VERSION = 1;
-/** A text goes into the history; its contract allows 8,000. */
-const MAX_TEXT = 8000;
+/** A single text goes into the history; its contract allows 8,000. */
+const MAX_TEXT_CHARACTERS = 8000;
 
 export function generationActivities(
   deps: ActivityDependencies,
@@ -27,35 +26,22 @@ export function generationActivities(
   return {
     async generateShard(input) {
       const { shards, requests } = GenerateShardInput.parse(input);
-      const { config } = await deps.store.readJson(shards.config, 'config.json', RunConfig);
-      const spec = generationsSpec(shards, requests, config);
-      const source = shards.source;
-      return {
-        generations: await generate(deps, spec, {
-          config,
-          policy: shards.policy,
-          requests,
-          source,
-        }),
-      };
+      const { config } = await readRunConfig(deps.store, shards.config);
+      const { policy, source } = shards;
+      return { generations: await generate(deps, config, { policy, requests, source }) };
     },
 
     async generateOne(input) {
       const { config: ref, policy, requests } = GenerateOneInput.parse(input);
-      const { config } = await deps.store.readJson(ref, 'config.json', RunConfig);
-      const spec = specOf(policy, requests, config);
-      const generations = await generate(deps, spec, {
-        config,
-        policy,
-        requests,
-        source: requests,
-      });
+      const { config } = await readRunConfig(deps.store, ref);
+      // The folder of a single request holds its image.
+      const generations = await generate(deps, config, { policy, requests, source: requests });
       for await (const { text } of deps.store.readLines(
         generations,
         'generations.jsonl',
         Generation,
       )) {
-        return { text: text.slice(0, MAX_TEXT), generations };
+        return { text: text.slice(0, MAX_TEXT_CHARACTERS), generations };
       }
       throw new SticflowError('DataInvalid', 'Expected one text, the model process wrote none.');
     },
@@ -64,24 +50,20 @@ export function generationActivities(
 
 /** Where the texts of a shard are or will be: known from its requests alone. */
 export function generationsSpec(
-  shards: ShardSet,
+  { policy, source }: Pick<ShardSet, 'policy' | 'source'>,
   requests: ArtifactRef,
   config: ExperimentConfig,
 ): BuildSpec {
-  return specOf(shards.policy, requests, config);
-}
-
-function specOf(policy: Policy, requests: ArtifactRef, config: ExperimentConfig): BuildSpec {
   return {
     kind: 'generations',
-    inputs: [requests, ...policyInputs(policy)],
+    // Requests name images; the bytes of those are the source's.
+    inputs: [requests, source, ...policyInputs(policy)],
     parameters: { ...modelParameters(config.model), batch_size: config.generation.batch_size },
     version: STAGE_VERSION,
   };
 }
 
 interface Texts {
-  readonly config: ExperimentConfig;
   readonly policy: Policy;
   readonly requests: ArtifactRef;
   /** Artifact whose folder holds the clean images. */
@@ -90,22 +72,27 @@ interface Texts {
 
 async function generate(
   deps: ActivityDependencies,
-  spec: BuildSpec,
-  { config, policy, requests, source }: Texts,
+  config: ExperimentConfig,
+  { policy, requests, source }: Texts,
 ): Promise<ArtifactRef> {
-  return await finishedOrMade(deps, spec, async ({ workDir, attempt }) => ({
-    protocol_version: PROTOCOL_VERSION,
-    request_id: `generate/${deps.store.key(spec)}`,
-    command: 'generate',
-    work_dir: workDir,
-    attempt,
-    lock_timeout_seconds: 20,
-    ...(await policySpec(deps, config.model, policy)),
-    requests_path: join(deps.store.directory(requests), 'requests.jsonl'),
-    image_roots: {
-      images: deps.store.directory(source),
-      corrupted: deps.store.directory(requests),
+  const { store } = deps;
+  return await finishedOrMade(deps, {
+    spec: generationsSpec({ policy, source }, requests, config),
+    model: config.model,
+    policy,
+    request: (fields) => ({
+      ...fields,
+      command: 'generate',
+      requests_path: join(store.directory(requests), 'requests.jsonl'),
+      image_roots: { images: store.directory(source), corrupted: store.directory(requests) },
+      batch_size: config.generation.batch_size,
+    }),
+    check: ({ num_records }) => {
+      if (num_records === requests.num_records) return;
+      throw new SticflowError(
+        'Internal',
+        `Expected a text for each of ${requests.num_records} requests, got ${num_records}.`,
+      );
     },
-    batch_size: config.generation.batch_size,
-  }));
+  });
 }

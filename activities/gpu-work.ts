@@ -5,130 +5,115 @@
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { asyncLocalStorage } from '@temporalio/activity';
-import type { HeartbeatDetails } from '../contract/activities.ts';
+import { PROTOCOL_VERSION } from '../contract/api.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
 import type { ModelConfig } from '../contract/config.ts';
 import type {
   AdapterSpec,
-  ModelProcessMessage,
   ModelProcessRequest,
   ModelSpec,
   ResultMessage,
 } from '../contract/model-process.ts';
 import type { Policy } from '../contract/status.ts';
+import type { JsonObject } from '../store/canonical.ts';
 import type { BuildSpec } from '../store/store.ts';
 import type { ActivityDependencies } from './context.ts';
 import { modelFolder } from './model.ts';
+import { runModelRequest } from './model-request.ts';
 
-/** A quarter of the heartbeat timeout (workflows/proxies.ts). */
-const HEARTBEAT_INTERVAL_MS = 5_000;
 /**
  * Longest silence of a process that works: one forward pass of a large batch, or reading the weights
  * of a large base from a slow disk. Together with detection it stays below three minutes.
  */
 const STALL_TIMEOUT_MS = 150_000;
+/** An attempt that was given up may take this long to save and let go of the folder. */
+const LOCK_TIMEOUT_SECONDS = 20;
 
-export interface Work {
-  readonly workDir: string;
+/** The fields that generation and training requests share. */
+export interface WorkFields {
+  readonly protocol_version: typeof PROTOCOL_VERSION;
+  readonly request_id: string;
+  readonly work_dir: string;
   readonly attempt: number;
+  readonly lock_timeout_seconds: number;
+  readonly model: ModelSpec;
+  readonly adapter: AdapterSpec | null;
 }
 
-/** Finds the artifact of `spec` or has it made. */
+export interface GpuWork {
+  readonly spec: BuildSpec;
+  readonly model: ModelConfig;
+  readonly policy: Policy;
+  /** Completes the request; called only when there is work to do. */
+  readonly request: (fields: WorkFields) => ModelProcessRequest;
+  /** Looks at the result before it is published. */
+  readonly check?: (result: ResultMessage) => void;
+}
+
+/** Finds the artifact of a piece of model work or has it made. */
 export async function finishedOrMade(
-  { store, modelProcesses }: ActivityDependencies,
-  spec: BuildSpec,
-  request: (work: Work) => Promise<ModelProcessRequest>,
+  deps: ActivityDependencies,
+  { spec, model, policy, request, check }: GpuWork,
 ): Promise<ArtifactRef> {
+  const { store } = deps;
   const key = store.key(spec);
   const finished = await store.find(spec.kind, key);
   if (finished !== null) return finished;
   const workDir = await store.workDirectory(spec.kind, key);
-  const context = asyncLocalStorage.getStore();
-  const result = await withHeartbeat(async (onMessage) => {
-    const signal = context?.cancellationSignal ?? new AbortController().signal;
-    const options = { signal, onMessage, stallTimeoutMs: STALL_TIMEOUT_MS };
-    const asked = await request({ workDir, attempt: context?.info.attempt ?? 1 });
-    return await modelProcesses.run(asked, options);
-  });
+  const fields: WorkFields = {
+    protocol_version: PROTOCOL_VERSION,
+    request_id: `${spec.kind}/${key}`,
+    work_dir: workDir,
+    attempt: fencingToken(),
+    lock_timeout_seconds: LOCK_TIMEOUT_SECONDS,
+    ...(await policySpec(deps, model, policy)),
+  };
+  const result = await runModelRequest(deps, request(fields), STALL_TIMEOUT_MS);
+  check?.(result);
   const ref = await store.publish(spec, join(workDir, 'output'), result.num_records);
   await store.removeWorkDirectory(spec.kind, key);
   return ref;
 }
 
-/** Beats by a timer with what the process last told; model loading is silent for minutes. */
-async function withHeartbeat(
-  work: (onMessage: (message: ModelProcessMessage) => void) => Promise<ResultMessage>,
-): Promise<ResultMessage> {
-  const context = asyncLocalStorage.getStore();
-  let details: HeartbeatDetails = {
-    phase: 'starting',
-    done: 0,
-    total: 0,
-    unit: 'items',
-    checkpoint_step: null,
-    loss: null,
-  };
-  const beat = (): void => context?.heartbeat(details);
-  beat();
-  const timer = setInterval(beat, HEARTBEAT_INTERVAL_MS);
-  try {
-    return await work((message) => {
-      details = after(details, message);
-    });
-  } finally {
-    clearInterval(timer);
-  }
-}
-
-function after(details: HeartbeatDetails, message: ModelProcessMessage): HeartbeatDetails {
-  switch (message.type) {
-    case 'progress': {
-      const { phase, done, total, unit } = message;
-      return { ...details, phase, done, total, unit };
-    }
-    case 'metric':
-      return { ...details, loss: message.values['loss'] ?? details.loss };
-    case 'checkpoint':
-      return { ...details, checkpoint_step: message.step };
-    default:
-      return details;
-  }
-}
-
-/** Knobs of the model that change bytes: part of every key. */
-export function modelParameters(model: ModelConfig): {
-  dtype: string;
-  device: string;
-  num_threads: number;
-  image_backend: string;
-} {
-  const { dtype, device, image_backend } = model;
-  return { dtype, device, image_backend, num_threads: model.num_threads ?? availableParallelism() };
-}
-
-/** The base and adapter of a policy as the model process wants them. */
-export async function policySpec(
-  { store, workspace }: ActivityDependencies,
-  config: ModelConfig,
-  policy: Policy,
-): Promise<{ model: ModelSpec; adapter: AdapterSpec | null }> {
-  const { dtype, device, image_backend } = config;
-  const model: ModelSpec = {
-    path: await modelFolder({ store, workspace }, config.source, policy.model),
-    sha256: policy.model.sha256,
-    dtype,
-    device,
-    image_backend,
-    num_threads: modelParameters(config).num_threads,
-  };
-  const { adapter } = policy;
-  return {
-    model,
-    adapter: adapter === null ? null : { path: store.directory(adapter), sha256: adapter.sha256 },
-  };
+/**
+ * Knobs of the model that change bytes: part of every key. As the config has them, not as a machine
+ * resolves them: an `auto` must find its artifacts and checkpoints again on another machine.
+ */
+export function modelParameters(model: ModelConfig): JsonObject {
+  const { dtype, device, num_threads, image_backend } = model;
+  return { dtype, device, num_threads, image_backend };
 }
 
 /** Artifacts that a policy is made of. */
 export function policyInputs({ model, adapter }: Policy): ArtifactRef[] {
   return adapter === null ? [model] : [model, adapter];
+}
+
+/** The base and adapter of a policy as the model process wants them. */
+async function policySpec(
+  deps: ActivityDependencies,
+  config: ModelConfig,
+  { model, adapter }: Policy,
+): Promise<{ model: ModelSpec; adapter: AdapterSpec | null }> {
+  const { dtype, device, image_backend, num_threads } = config;
+  return {
+    model: {
+      path: await modelFolder(deps, config.source, model),
+      sha256: model.sha256,
+      dtype,
+      device,
+      image_backend,
+      num_threads: num_threads ?? availableParallelism(),
+    },
+    adapter:
+      adapter === null ? null : { path: deps.store.directory(adapter), sha256: adapter.sha256 },
+  };
+}
+
+/**
+ * Grows from attempt to attempt, also over different executions that share a work folder: a run that
+ * is started again counts its attempts from 1, and must not be taken for an old one.
+ */
+function fencingToken(): number {
+  return asyncLocalStorage.getStore()?.info.currentAttemptScheduledTimestampMs ?? Date.now();
 }

@@ -1,210 +1,146 @@
 /**
  * `resolveModel`: a checkpoint becomes a `model` artifact, the hashes of its files. Weights stay where
- * they are; a note in the workspace says where that is.
+ * they are; every worker finds them again from the source that the config names.
  */
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { asyncLocalStorage } from '@temporalio/activity';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { z } from 'zod';
-import { ResolveModelInput, type ResolveModelOutput } from '../contract/activities.ts';
+import { type Activities, ResolveModelInput } from '../contract/activities.ts';
 import { PROTOCOL_VERSION } from '../contract/api.ts';
 import { type ArtifactRef, ManifestFile } from '../contract/artifact.ts';
-import { RunConfig } from '../contract/run-config.ts';
+import type { ModelSource } from '../contract/source.ts';
 import { canonicalJson } from '../store/canonical.ts';
-import { hasErrorCode, SticflowError } from '../store/errors.ts';
-import { hubModelDir, modelLocationFile } from '../store/layout.ts';
+import { SticflowError } from '../store/errors.ts';
+import { hubModelDir, modelFilesFile } from '../store/layout.ts';
 import { resolveSource } from '../store/sources.ts';
-import type { BuildSpec } from '../store/store.ts';
 import type { ActivityDependencies } from './context.ts';
+import { missingPart, modelFiles, requireWholeCheckpoint } from './model-files.ts';
+import { runModelRequest } from './model-request.ts';
+import { readRunConfig } from './prepare-run.ts';
 import { withProgress } from './progress.ts';
 
 const STAGE_VERSION = 1;
-/** Files that loading reads; whatever else lies in the folder is not part of the model. */
-const PARTS = /\.(?:safetensors|json|txt|model|jinja)$/;
-/** Hashing a large checkpoint from a slow disk; the model process itself only reads configurations. */
-const INSPECT_TIMEOUT_MS = 120_000;
+/** Importing transformers from a cold, slow disk; the weights are not read. */
+const INSPECT_STALL_MS = 120_000;
+/** A large checkpoint over a slow line: the library has timeouts of its own for a dead one. */
+const DOWNLOAD_STALL_MS = 12 * 3600 * 1000;
 
 /** `model.json` of a model artifact: no path, so that the same weights are the same artifact. */
-const ModelFiles = z.strictObject({ files: z.array(ManifestFile) });
-
-/** Where a snapshot lies on this worker, with what tells whether it was touched. */
-const ModelLocation = z.strictObject({
-  folder: z.string(),
-  files: z.array(z.strictObject({ name: z.string(), size_bytes: z.int(), mtime_ms: z.number() })),
+export const ModelArtifact = z.strictObject({
+  architecture: z.string(),
+  files: z.array(ManifestFile),
 });
 
-export function modelActivities(deps: ActivityDependencies): {
-  resolveModel(
-    input: z.infer<typeof ResolveModelInput>,
-  ): Promise<z.infer<typeof ResolveModelOutput>>;
-} {
+export function modelActivities(deps: ActivityDependencies): Pick<Activities, 'resolveModel'> {
   return {
     async resolveModel(input) {
-      const { config } = ResolveModelInput.parse(input);
-      const { source } = (await deps.store.readJson(config, 'config.json', RunConfig)).config.model;
-      const folder = await fetchedFolder(deps, source);
-      const architecture = await inspect(deps, folder);
-      return { model: await hashModel(deps, folder), architecture };
+      const { config: ref } = ResolveModelInput.parse(input);
+      const { config } = await readRunConfig(deps.store, ref);
+      const folder = await fetchedFolder(deps, config.model.source);
+      await requireWholeCheckpoint(folder);
+      const files = await hashedFiles(deps, config.model.source, folder);
+      const spec = {
+        kind: 'model' as const,
+        inputs: [],
+        parameters: { files: files.map(({ name, sha256 }) => ({ name, sha256 })) },
+        version: STAGE_VERSION,
+      };
+      const model = await deps.store.build(spec, async (directory) => {
+        const architecture = await inspected(deps, folder);
+        const content = { architecture, files } satisfies z.infer<typeof ModelArtifact>;
+        await writeFile(join(directory, 'model.json'), `${canonicalJson(content)}\n`);
+        return 0;
+      });
+      const { architecture } = await deps.store.readJson(model, 'model.json', ModelArtifact);
+      return { model, architecture };
     },
   };
 }
 
 /**
- * The folder of a model artifact on this worker.
+ * The folder on this worker that holds the files of a model artifact.
  *
- * @throws SticflowError `ModelInvalid` when the files are not those that were hashed.
+ * @throws SticflowError `ModelInvalid` when they are not the files the run started with.
  */
 export async function modelFolder(
-  { store, workspace }: Pick<ActivityDependencies, 'store' | 'workspace'>,
-  source: string,
+  deps: ActivityDependencies,
+  source: ModelSource,
   model: ArtifactRef,
 ): Promise<string> {
-  const location = await readLocation(workspace, model);
-  if (location !== null && (await isUntouched(location))) return location.folder;
-  const folder = source.startsWith('hub:')
-    ? hubFolder(workspace, source)
-    : await resolveSource(workspace, source);
-  const found = await hashFiles(folder);
-  const { files } = await store.readJson(model, 'model.json', ModelFiles);
-  if (canonicalJson({ files: found }) !== canonicalJson({ files })) {
-    throw new SticflowError(
-      'ModelInvalid',
-      `Expected the files of the model at ${folder} to be those that the run started with, but they have changed. Put the old files back, or start a new run.`,
-    );
-  }
-  await writeLocation(workspace, model, folder, found);
-  return folder;
+  const folder = await folderOf(deps.workspace, source);
+  await requireWholeCheckpoint(folder);
+  const found = await hashedFiles(deps, source, folder);
+  const { files } = await deps.store.readJson(model, 'model.json', ModelArtifact);
+  const changed = firstDifference(files, found);
+  if (changed === null) return folder;
+  throw new SticflowError(
+    'ModelInvalid',
+    `Expected the files at ${folder} to be those that the run started with, but ${changed} is another. Put the old file back, or start a new run.`,
+  );
 }
 
-async function fetchedFolder(deps: ActivityDependencies, source: string): Promise<string> {
-  if (!source.startsWith('hub:')) return await resolveSource(deps.workspace, source);
-  const destination = hubFolder(deps.workspace, source);
-  const { repository, revision } = hubParts(source);
-  await mkdir(destination, { recursive: true });
-  await ask(deps, {
-    protocol_version: PROTOCOL_VERSION,
-    request_id: source,
-    command: 'download_model',
-    repository,
-    revision,
-    destination,
-  });
-  return destination;
-}
-
-async function inspect(deps: ActivityDependencies, path: string): Promise<string> {
-  const { summary } = await ask(deps, {
-    protocol_version: PROTOCOL_VERSION,
-    request_id: 'inspect',
-    command: 'inspect_model',
-    path,
-  });
-  return z.string().parse(summary['architecture']);
-}
-
-async function ask(
-  { modelProcesses }: ActivityDependencies,
-  request: Parameters<ActivityDependencies['modelProcesses']['run']>[0],
-): ReturnType<ActivityDependencies['modelProcesses']['run']> {
-  const signal = asyncLocalStorage.getStore()?.cancellationSignal ?? new AbortController().signal;
+async function hashedFiles(
+  { workspace }: ActivityDependencies,
+  source: ModelSource,
+  folder: string,
+): Promise<ManifestFile[]> {
   return await withProgress(async (progress) => {
-    progress.phase(request.command, 0);
-    const onMessage = (): undefined => undefined;
-    return await modelProcesses.run(request, {
-      signal,
-      onMessage,
-      stallTimeoutMs: INSPECT_TIMEOUT_MS,
+    progress.phase('hashing', 0, 'bytes');
+    return await modelFiles(folder, modelFilesFile(workspace, source), (bytes) => {
+      progress.advance(bytes);
     });
   });
 }
 
-async function hashModel(
-  { store, workspace }: ActivityDependencies,
-  folder: string,
-): Promise<ArtifactRef> {
-  const files = await withProgress(async (progress) => {
-    progress.phase('hashing', 0);
-    return await hashFiles(folder);
-  });
-  const spec: BuildSpec = {
-    kind: 'model',
-    inputs: [],
-    parameters: { files: files.map(({ name, sha256 }) => ({ name, sha256 })) },
-    version: STAGE_VERSION,
-  };
-  const ref = await store.build(spec, async (directory) => {
-    await writeFile(join(directory, 'model.json'), `${canonicalJson({ files })}\n`);
-    return files.length;
-  });
-  await writeLocation(workspace, ref, folder, files);
-  return ref;
+async function folderOf(workspace: string, source: ModelSource): Promise<string> {
+  const hub = hubParts(source);
+  return hub === null
+    ? await resolveSource(workspace, source)
+    : hubModelDir(workspace, hub.repository, hub.revision);
 }
 
-async function hashFiles(folder: string): Promise<ManifestFile[]> {
-  const names = (await readdir(folder)).filter((name) => PARTS.test(name)).sort();
-  return await Promise.all(
-    names.map(async (name) => {
-      const path = join(folder, name);
-      const hash = createHash('sha256');
-      for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer); // no encoding is set
-      return { name, size_bytes: (await stat(path)).size, sha256: hash.digest('hex') };
-    }),
-  );
+/** Downloads what is named on the hub, unless it is all there: also when somebody put it there. */
+async function fetchedFolder(deps: ActivityDependencies, source: ModelSource): Promise<string> {
+  const folder = await folderOf(deps.workspace, source);
+  const hub = hubParts(source);
+  if (hub === null || (await missingPart(folder)) === null) return folder;
+  const request = {
+    protocol_version: PROTOCOL_VERSION,
+    request_id: source,
+    command: 'download_model',
+    ...hub,
+    destination: folder,
+  } as const;
+  await runModelRequest(deps, request, DOWNLOAD_STALL_MS);
+  return folder;
 }
 
-async function readLocation(
-  workspace: string,
-  model: ArtifactRef,
-): Promise<z.infer<typeof ModelLocation> | null> {
-  try {
-    const text = await readFile(modelLocationFile(workspace, model.sha256), 'utf8');
-    return ModelLocation.parse(JSON.parse(text));
-  } catch (error) {
-    if (hasErrorCode(error, 'ENOENT')) return null;
-    throw error;
+async function inspected(deps: ActivityDependencies, path: string): Promise<string> {
+  const request = {
+    protocol_version: PROTOCOL_VERSION,
+    request_id: 'inspect',
+    command: 'inspect_model',
+    path,
+  } as const;
+  const { summary } = await runModelRequest(deps, request, INSPECT_STALL_MS);
+  return z.string().parse(summary['architecture']);
+}
+
+function hubParts(source: ModelSource): { repository: string; revision: string } | null {
+  const [, repository, revision] = /^hub:(.+)@(.+)$/.exec(source) ?? [];
+  return repository === undefined || revision === undefined ? null : { repository, revision };
+}
+
+/** Name of the first file that is on one side only or has other bytes; null when there is none. */
+function firstDifference(
+  expected: readonly ManifestFile[],
+  found: readonly ManifestFile[],
+): string | null {
+  const names = new Set([...expected, ...found].map(({ name }) => name));
+  const hashOf = (files: readonly ManifestFile[], name: string): string | undefined =>
+    files.find((file) => file.name === name)?.sha256;
+  for (const name of names) {
+    if (hashOf(expected, name) !== hashOf(found, name)) return name;
   }
-}
-
-/** Size and time of change stand for the bytes: hashing 15 GB before every shard would cost minutes. */
-async function isUntouched({ folder, files }: z.infer<typeof ModelLocation>): Promise<boolean> {
-  const checks = files.map(async ({ name, size_bytes, mtime_ms }) => {
-    try {
-      const { size, mtimeMs } = await stat(join(folder, name));
-      return size === size_bytes && mtimeMs === mtime_ms;
-    } catch (error) {
-      if (hasErrorCode(error, 'ENOENT')) return false;
-      throw error;
-    }
-  });
-  return (await Promise.all(checks)).every(Boolean);
-}
-
-async function writeLocation(
-  workspace: string,
-  model: ArtifactRef,
-  folder: string,
-  files: readonly ManifestFile[],
-): Promise<void> {
-  const noted = await Promise.all(
-    files.map(async ({ name, size_bytes }) => ({
-      name,
-      size_bytes,
-      mtime_ms: (await stat(join(folder, name))).mtimeMs,
-    })),
-  );
-  const path = modelLocationFile(workspace, model.sha256);
-  await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, `${canonicalJson({ folder, files: noted })}\n`);
-}
-
-function hubFolder(workspace: string, source: string): string {
-  const { repository, revision } = hubParts(source);
-  return hubModelDir(workspace, repository, revision);
-}
-
-function hubParts(source: string): { repository: string; revision: string } {
-  const [repository = '', revision = ''] = source.slice('hub:'.length).split('@');
-  return { repository, revision };
+  return null;
 }

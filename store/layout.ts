@@ -6,9 +6,9 @@ import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ArtifactKey, type ArtifactKind } from '../contract/artifact.ts';
+import { sha256Hex } from './canonical.ts';
 
 const RUN_ID = /^[a-z0-9][a-z0-9-]{0,79}$/;
-const SHA256 = /^[0-9a-f]{64}$/;
 
 /** `STICFLOW_WORKSPACE`, else `.sticflow` in the current directory; absolute. */
 export function defaultWorkspace(environment: NodeJS.ProcessEnv = process.env): string {
@@ -91,10 +91,9 @@ export function hubModelDir(workspace: string, repository: string, commit: strin
   return join(modelsDir(workspace), repository.replace('/', '--'), commit);
 }
 
-/** Where this worker has the files of a model artifact, and what they looked like when hashed. */
-export function modelLocationFile(workspace: string, sha256: string): string {
-  if (!SHA256.test(sha256)) throw new RangeError(`Expected 64 hex digits, got "${sha256}"`);
-  return join(modelsDir(workspace), `${sha256}.json`);
+/** Hashes of the files behind a model source, with what they looked like when they were hashed. */
+export function modelFilesFile(workspace: string, source: string): string {
+  return join(modelsDir(workspace), `${sha256Hex(source).slice(0, 32)}.json`);
 }
 
 /** Root of the installed package: the folder of its package.json, from source and from `dist`. */

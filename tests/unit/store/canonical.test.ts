@@ -5,7 +5,7 @@ import { canonicalJson, sha256Hex } from '../../../store/canonical.ts';
 describe('canonicalJson', () => {
   it('writes the same text for the same value in any key order', () => {
     fc.assert(
-      fc.property(fc.jsonValue({ noUnicodeString: false }), (value) => {
+      fc.property(fc.jsonValue({ maxDepth: 3 }), (value) => {
         expect(canonicalJson(withKeysReversed(value))).toBe(canonicalJson(value));
       }),
     );
@@ -13,7 +13,7 @@ describe('canonicalJson', () => {
 
   it('reads back as the value it was written from', () => {
     fc.assert(
-      fc.property(fc.jsonValue(), (value) => {
+      fc.property(fc.jsonValue({ maxDepth: 3 }), (value) => {
         // JSON has one zero: -0 is written as 0.
         expect(JSON.parse(canonicalJson(value))).toEqual(JSON.parse(JSON.stringify(value)));
       }),

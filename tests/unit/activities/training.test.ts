@@ -1,0 +1,167 @@
+import { appendFile, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { MockActivityEnvironment } from '@temporalio/testing';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import type { ArtifactRef } from '../../../contract/artifact.ts';
+import type { ExperimentConfigInput } from '../../../contract/config.ts';
+import type { Policy } from '../../../contract/status.ts';
+import { seedFor } from '../../../store/random.ts';
+import { type GpuWorkspace, gpuWorkspace } from './gpu-workspace.ts';
+
+interface Subject {
+  readonly config: ArtifactRef;
+  readonly round: number;
+  readonly policy: Policy;
+  readonly preference_pairs: ArtifactRef;
+}
+
+/** Three pairs whose images lie in an images artifact. */
+async function pairsOf(
+  { activities, artifact, config }: GpuWorkspace,
+  knobs: Partial<ExperimentConfigInput> = {},
+): Promise<Subject> {
+  const ref = await config(knobs);
+  const { model } = await activities.resolveModel({ config: ref });
+  const images = await artifact('images', 'images.jsonl', [{ image: 1 }]);
+  const preference_pairs = await artifact('preference_pairs', 'pairs.jsonl', [1, 2, 3], [images]);
+  return { config: ref, round: 1, policy: { model, adapter: null }, preference_pairs };
+}
+
+/** What the fake process was told to train with. */
+async function madeFrom({ deps }: GpuWorkspace, adapter: ArtifactRef): Promise<unknown> {
+  const path = join(deps.store.directory(adapter), 'training.json');
+  const Facts = z.object({ made_from: z.json() });
+  return Facts.parse(JSON.parse(await readFile(path, 'utf8'))).made_from;
+}
+
+describe('trainPreference', () => {
+  it('publishes the adapter with the figures of its training', async () => {
+    const gpu = await gpuWorkspace();
+
+    const { adapter, summary } = await gpu.activities.trainPreference(await pairsOf(gpu));
+
+    const { files } = await gpu.deps.store.verify(adapter);
+    expect(files.map(({ name }) => name)).toEqual([
+      'adapter_config.json',
+      'adapter_model.safetensors',
+      'metrics.jsonl',
+      'training.json',
+    ]);
+    expect(summary).toEqual({ num_examples: 3 });
+  });
+
+  it('trains with the knobs of its stage and a seed of its round', async () => {
+    const gpu = await gpuWorkspace();
+    const subject = await pairsOf(gpu, {
+      seed: 5,
+      preference_training: { beta: 0.3, lora: { r: 4 } },
+    });
+
+    const { adapter } = await gpu.activities.trainPreference({ ...subject, round: 2 });
+
+    expect(await madeFrom(gpu, adapter)).toMatchObject({
+      command: 'train_preference',
+      lora: { r: 4, alpha: 256 },
+      loss: { beta: 0.3, chosen_nll_weight: 1 / 1024, nll_reduction: 'sum' },
+      optimization: { seed: seedFor(5, 2, 'preference_training'), learning_rate: 1e-7 },
+      adapter: null,
+    });
+  });
+
+  it('does no work when it is asked again, and still tells the figures', async () => {
+    const gpu = await gpuWorkspace();
+    const subject = await pairsOf(gpu);
+
+    const first = await gpu.activities.trainPreference(subject);
+    const again = await gpu.activities.trainPreference(subject);
+
+    expect(again).toEqual(first);
+    expect(gpu.events('item')).toHaveLength(3);
+  });
+
+  it('goes on from its last step when an attempt dies', async () => {
+    const gpu = await gpuWorkspace(['--crash-at', '2']);
+    const subject = await pairsOf(gpu);
+
+    await expect(gpu.activities.trainPreference(subject)).rejects.toMatchObject({
+      type: 'ModelProcessDied',
+    });
+    await gpu.activities.trainPreference(subject);
+
+    expect(gpu.events('item').map((item) => item['number'])).toEqual([1, 2, 3]);
+  });
+
+  it('saves and is retried, not failed, when its worker shuts down', async () => {
+    const gpu = await gpuWorkspace(['--hang-at', '3']);
+    const subject = await pairsOf(gpu);
+    const environment = new MockActivityEnvironment({ attempt: 1 });
+    const running = environment.run(() => gpu.activities.trainPreference(subject));
+    const failure = running.catch((error: unknown) => error);
+    await expect.poll(() => gpu.events('hang')).toHaveLength(1);
+
+    environment.cancel('WORKER_SHUTDOWN');
+
+    expect(await failure).toMatchObject({ message: 'WORKER_SHUTDOWN' });
+    expect(gpu.events('sigterm')).toHaveLength(1);
+    const { adapter } = await gpu.activities.trainPreference(subject);
+    expect(adapter.num_records).toBe(3);
+    expect(gpu.events('item').map((item) => item['number'])).toEqual([1, 2, 3]);
+  });
+
+  it('keeps its adapter when only the number of saved checkpoints changes', async () => {
+    const gpu = await gpuWorkspace();
+    const often = await pairsOf(gpu, { preference_training: { save_steps: 1 } });
+    const seldom = await pairsOf(gpu, { preference_training: { save_steps: 99 } });
+    const hotter = await pairsOf(gpu, { preference_training: { beta: 0.2 } });
+
+    const first = await gpu.activities.trainPreference(often);
+
+    expect(await gpu.activities.trainPreference(seldom)).toEqual(first);
+    expect((await gpu.activities.trainPreference(hotter)).adapter.key).not.toBe(first.adapter.key);
+  });
+
+  it('refuses damaged pairs before it starts anything', async () => {
+    const gpu = await gpuWorkspace();
+    const subject = await pairsOf(gpu);
+    await appendFile(
+      join(gpu.deps.store.directory(subject.preference_pairs), 'pairs.jsonl'),
+      '4\n',
+    );
+
+    await expect(gpu.activities.trainPreference(subject)).rejects.toMatchObject({
+      type: 'ArtifactDamaged',
+      nonRetryable: true,
+    });
+    expect(gpu.events('item')).toEqual([]);
+  });
+});
+
+describe('trainInfused', () => {
+  it('continues the adapter of the policy', async () => {
+    const gpu = await gpuWorkspace();
+    const { policy, ...subject } = await pairsOf(gpu);
+    const { adapter: stage1 } = await gpu.activities.trainPreference({ policy, ...subject });
+    const instructions = await gpu.artifact('instructions', 'instructions.jsonl', [{ image: 1 }]);
+    const infused_examples = await gpu.artifact(
+      'infused_examples',
+      'examples.jsonl',
+      [1, 2],
+      [instructions],
+    );
+
+    const { adapter, summary } = await gpu.activities.trainInfused({
+      config: subject.config,
+      round: 1,
+      policy: { ...policy, adapter: stage1 },
+      infused_examples,
+    });
+
+    expect(summary).toEqual({ num_examples: 2 });
+    expect(await madeFrom(gpu, adapter)).toMatchObject({
+      command: 'train_infused',
+      adapter: stage1.sha256,
+      optimization: { seed: seedFor(0, 1, 'infused_training'), learning_rate: 2e-5 },
+    });
+  });
+});
