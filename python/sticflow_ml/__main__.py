@@ -6,6 +6,7 @@ logs to stderr. torch is imported when the first request needs it, so that the g
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -61,6 +62,8 @@ def main() -> int:
             if server is None:
                 from sticflow_ml.server import Server
 
+                # What is imported stays: later collections need not look at it again.
+                gc.freeze()
                 server = Server(stream, lifeline)
             server.serve(request)
     except Stopped:

@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, set_peft_model_state_dict
+from peft import (
+    LoraConfig,
+    PeftModel,
+    get_peft_model,
+    get_peft_model_state_dict,
+    set_peft_model_state_dict,
+)
 from peft.utils import load_peft_weights
 from safetensors import SafetensorError
 
@@ -53,13 +59,32 @@ class WarmPolicy:
             return loaded
         self._take_off(loaded)
         if adapter is not None:
-            self._peft = continue_adapter(loaded, adapter)
+            self._peft = continue_adapter(loaded, adapter, dropout=0.0)
             self._adapter_sha256 = adapter.sha256
             self.adapter_mode = "unmerged"
             if loaded.spec.dtype == "float32":
                 self._merge(loaded)
         loaded.model.eval()
         return loaded
+
+    def for_training(
+        self,
+        spec: ModelSpec,
+        adapter: AdapterSpec | None,
+        *,
+        lora: LoraSettings,
+        seed: int,
+        reporter: Reporter,
+    ) -> tuple[LoadedModel, PeftModel]:
+        """Return base and policy with a trainable adapter: `adapter` continued, or a fresh one.
+
+        Rank, alpha and layers of a continued adapter are its own; dropout is of the training.
+        """
+        loaded = self.base(spec, reporter)
+        self._take_off(loaded)
+        if adapter is None:
+            return loaded, fresh_adapter(loaded, lora, seed=seed)
+        return loaded, continue_adapter(loaded, adapter, dropout=lora.dropout)
 
     def base(self, spec: ModelSpec, reporter: Reporter) -> LoadedModel:
         """Return the base of `spec`, from memory when it is the one that is there."""
@@ -70,6 +95,8 @@ class WarmPolicy:
 
     def drop(self) -> None:
         """Forget the model and give its memory back."""
+        if self._loaded is None:
+            return
         self.__init__()
         gc.collect()
         if torch.cuda.is_available():
@@ -141,15 +168,19 @@ def fresh_adapter(loaded: LoadedModel, lora: LoraSettings, *, seed: int) -> Peft
         lora_dropout=lora.dropout,
         target_modules=language_model_pattern(loaded, lora.target_modules),
         task_type="CAUSAL_LM",
-        base_model_name_or_path=loaded.spec.sha256,
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return get_peft_model(loaded.model, config)
+        return _wrap(loaded, config)
 
 
-def continue_adapter(loaded: LoadedModel, adapter: AdapterSpec) -> PeftModel:
+def continue_adapter(loaded: LoadedModel, adapter: AdapterSpec, *, dropout: float) -> PeftModel:
     """Add a trained adapter, unmerged.
+
+    Args:
+        loaded: A base without adapter.
+        adapter: Folder as a training left it.
+        dropout: While it is trained further; evaluation has none.
 
     Raises:
         SticflowError: `ModelInvalid` when it is no LoRA adapter for exactly this base.
@@ -175,7 +206,7 @@ def continue_adapter(loaded: LoadedModel, adapter: AdapterSpec) -> PeftModel:
             f"Expected an adapter of the base {loaded.spec.sha256[:12]}, got one of "
             f"{str(made_for)[:12]}. An adapter only means something on the base it was trained on.",
         )
-    peft = get_peft_model(loaded.model, _config_from(config))
+    peft = _wrap(loaded, _config_from(config, dropout))
     outcome = set_peft_model_state_dict(peft, weights)
     missing = [name for name in outcome.missing_keys if "lora_" in name]
     if missing or outcome.unexpected_keys:
@@ -190,16 +221,29 @@ def continue_adapter(loaded: LoadedModel, adapter: AdapterSpec) -> PeftModel:
     return peft
 
 
+def adapter_weights(policy: PeftModel) -> dict[str, torch.Tensor]:
+    """The adapter's tensors under the names of its file, sorted, on the CPU."""
+    # "auto" would ask the hub about the base's vocabulary.
+    weights = get_peft_model_state_dict(policy, save_embedding_layers=False)
+    return {name: weight.detach().cpu().contiguous() for name, weight in sorted(weights.items())}
+
+
+def _wrap(loaded: LoadedModel, config: LoraConfig) -> PeftModel:
+    peft = get_peft_model(loaded.model, config)
+    # PEFT writes the folder of this machine here; what counts is which weights it is for.
+    config.base_model_name_or_path = loaded.spec.sha256
+    return peft
+
+
 def _has_weights(folder: Path) -> bool:
     return (folder / ADAPTER_WEIGHTS).is_file()
 
 
-def _config_from(config: dict[str, Any]) -> LoraConfig:
+def _config_from(config: dict[str, Any], dropout: float) -> LoraConfig:
     return LoraConfig(
         r=config["r"],
         lora_alpha=config["lora_alpha"],
-        lora_dropout=config["lora_dropout"],
+        lora_dropout=dropout,
         target_modules=config["target_modules"],
         task_type="CAUSAL_LM",
-        base_model_name_or_path=config["base_model_name_or_path"],
     )

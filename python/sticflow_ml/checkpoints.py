@@ -24,13 +24,19 @@ NUM_KEPT = 2
 _NAME = re.compile(r"checkpoint-(\d+)")
 
 
-def write_checkpoint(folder: Path, step: int, fill: Callable[[Path], None]) -> Path:
-    """Write the checkpoint of `step` and forget all but the newest two."""
+def write_checkpoint(
+    folder: Path, step: int, fill: Callable[[Path], None], *, identity: dict[str, Any]
+) -> Path:
+    """Write the checkpoint of `step` and forget all but the newest two.
+
+    `identity` says what the training depends on.
+    """
 
     def fill_and_prove(temporary: Path) -> None:
         fill(temporary)
         files = {path.name: sha256_of_file(path) for path in sorted(temporary.iterdir())}
-        text = json.dumps({"step": step, "files": files}, indent=2, sort_keys=True)
+        manifest = {"step": step, "identity": identity, "files": files}
+        text = json.dumps(manifest, indent=2, sort_keys=True)
         (temporary / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
     path = folder / f"checkpoint-{step}"
@@ -40,10 +46,15 @@ def write_checkpoint(folder: Path, step: int, fill: Callable[[Path], None]) -> P
     return path
 
 
-def newest_checkpoint(folder: Path, reporter: Reporter) -> tuple[int, Path] | None:
-    """Find the newest checkpoint whose files are what its manifest says; tell of each that is not."""
+def newest_checkpoint(
+    folder: Path, identity: dict[str, Any], reporter: Reporter
+) -> tuple[int, Path] | None:
+    """Find the newest checkpoint of this training whose files are what its manifest says.
+
+    Tells of each one that is not, and why.
+    """
     for step, path in reversed(_by_step(folder)):
-        flaw = _flaw(path)
+        flaw = _flaw(path, identity)
         if flaw is None:
             return step, path
         reporter.notice("checkpoint_damaged", f"{path.name}: {flaw}; an older one is used")
@@ -81,14 +92,18 @@ def _by_step(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(match[1]), path) for match, path in found)
 
 
-def _flaw(path: Path) -> str | None:
+def _flaw(path: Path, identity: dict[str, Any]) -> str | None:
     manifest = path / MANIFEST
     if not manifest.is_file():
         return "no manifest"
     try:
-        files = read_json(manifest)["files"]
+        content = read_json(manifest)
+        files, before = content["files"], content["identity"]
     except (ValueError, KeyError, TypeError):
         return "broken manifest"
+    changed = sorted(name for name, value in identity.items() if before.get(name) != value)
+    if changed:
+        return f"made with another {', '.join(changed)}"
     for name, sha256 in files.items():
         if not (path / name).is_file():
             return f"{name} is missing"

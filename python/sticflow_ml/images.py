@@ -32,7 +32,7 @@ class ProcessedImage:
     Args:
         inputs: Tensors for the model, with a leading dimension for this one image.
         replacement: Text that stands for the image in a prompt: its run of image tokens.
-        features_TD: Encoded image (T image tokens, D hidden size); None where the model takes pixels only.
+        features_TD: Encoded image (T image tokens, D hidden size); None = not encoded.
     """
 
     inputs: dict[str, torch.Tensor]
@@ -69,24 +69,42 @@ class Images:
         self._cache: OrderedDict[tuple[str, str], ProcessedImage] = OrderedDict()
         self._cached_bytes = 0
 
-    def get(self, image: ImageFile) -> ProcessedImage:
+    def get(self, image: ImageFile, *, encoded: bool = True) -> ProcessedImage:
         """Return an image, from memory when it was seen lately.
+
+        Args:
+            image: Where it lies.
+            encoded: False where its tokens are to be counted only; the vision tower is not run.
 
         Raises:
             SticflowError: `DataInvalid` when the file is missing or is no PNG that decodes.
         """
         key = (image.root, image.file)
         cached = self._cache.get(key)
-        if cached is not None:
-            self._cache.move_to_end(key)
+        if cached is None:
+            cached = self._process(image, self.open(image))
+            self._keep(key, cached)
+        self._cache.move_to_end(key)
+        if not encoded or self._encode is None or cached.features_TD is not None:
             return cached
-        processed = self._process(image, self.open(image))
-        self._cache[key] = processed
-        self._cached_bytes += processed.size_bytes
+        without_pixels = {
+            name: value for name, value in cached.inputs.items() if "pixel" not in name
+        }
+        finished = ProcessedImage(
+            inputs=without_pixels,
+            replacement=cached.replacement,
+            features_TD=self._encode(cached.inputs),
+        )
+        self._keep(key, finished)
+        return finished
+
+    def _keep(self, key: tuple[str, str], image: ProcessedImage) -> None:
+        before = self._cache.get(key)
+        self._cached_bytes += image.size_bytes - (0 if before is None else before.size_bytes)
+        self._cache[key] = image
         while self._cached_bytes > CACHE_SIZE_BYTES and len(self._cache) > 1:
             _, oldest = self._cache.popitem(last=False)
             self._cached_bytes -= oldest.size_bytes
-        return processed
 
     def open(self, image: ImageFile) -> Image.Image:
         """Decode an image whole, as 8-bit RGB.
@@ -144,13 +162,7 @@ class Images:
             for name, value in batch.items()
             if isinstance(value, torch.Tensor) and name not in text_inputs
         }
-        if self._encode is None:
-            return ProcessedImage(inputs=inputs, replacement=replacement, features_TD=None)
-        features_TD = self._encode(inputs)
-        without_pixels = {name: value for name, value in inputs.items() if "pixel" not in name}
-        return ProcessedImage(
-            inputs=without_pixels, replacement=replacement, features_TD=features_TD
-        )
+        return ProcessedImage(inputs=inputs, replacement=replacement, features_TD=None)
 
 
 def as_encoder_outputs(

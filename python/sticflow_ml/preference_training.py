@@ -1,39 +1,36 @@
 """`train_preference`: regularised DPO of an adapter (STIC, arXiv:2405.19716, algorithm 1).
 
-The reference is the policy that the request starts from, frozen: it wrote the pairs. Its
-log-probabilities are computed once, before the first step, when policy and reference are one.
+Both texts of a pair are scored on the clean image. The reference is the policy that the request
+starts from, frozen: it wrote the pairs. Its log-probabilities are computed once, before the first
+step, when policy and reference are one.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
 
-from sticflow_ml.adapter_output import write_adapter
-from sticflow_ml.adapters import WarmPolicy, continue_adapter, fresh_adapter
+from sticflow_ml.adapters import WarmPolicy
 from sticflow_ml.contract import PreferencePair, TrainPreferenceRequest
-from sticflow_ml.errors import SticflowError
-from sticflow_ml.faults import Faults
-from sticflow_ml.images import Images
+from sticflow_ml.forward import Sharing, probe_sharing, score
+from sticflow_ml.invariants import check_start
 from sticflow_ml.lifeline import Lifeline
 from sticflow_ml.lines import read_records
 from sticflow_ml.losses import GlobalBatch, PairLogps, preference_loss, preference_metrics
-from sticflow_ml.model import LoadedModel
+from sticflow_ml.objective import example_order
+from sticflow_ml.preparation import keep_fitting, prepare
 from sticflow_ml.protocol import Reporter
-from sticflow_ml.shared_prefix import PromptedCompletions, completion_logps
-from sticflow_ml.trainer import Workplace, sampled_sha256, train
-from sticflow_ml.training_examples import fitting, longest_allowed, require_language_model_only
-from sticflow_ml.work_folder import read_json, sha256_of_file, sha256_of_json, write_json
+from sticflow_ml.shared_prefix import Row, lay_out
+from sticflow_ml.training import Training, require_one_image, run_training
 
-# How far policy and reference may lie apart before the first step: rounding of one forward pass.
-_TOLERANCE = {"float32": 1e-3, "bfloat16": 2e-2, "float16": 2e-2}
+CHOSEN, REJECTED = 0, 1
 
 
 def train_preference(
-    request: TrainPreferenceRequest, *, policy: WarmPolicy, reporter: Reporter, lifeline: Lifeline
+    request: TrainPreferenceRequest, *, warm: WarmPolicy, reporter: Reporter, lifeline: Lifeline
 ) -> None:
     """Write the adapter to `<work_dir>/output` and report the result.
 
@@ -41,189 +38,190 @@ def train_preference(
         SticflowError: `DataInvalid`, `ModelInvalid`, `NonFiniteLoss`, `TrainingInvariant`.
         Stopped: SIGTERM came; a checkpoint is on disk.
     """
-    work_dir = Path(request.work_dir)
-    loaded = policy.base(request.model, reporter)
-    base_before = sampled_sha256(loaded.model.named_parameters())
-    spec = request.optimization
-    peft = (
-        fresh_adapter(loaded, request.lora, seed=spec.seed % 2**32)
-        if request.adapter is None
-        else continue_adapter(loaded, request.adapter)
-    )
-    peft.set_adapter("default")
-    require_language_model_only(loaded)
-    pairs = _Pairs(request, loaded)
-    reference = _reference_logps(request, loaded, pairs, reporter, lifeline)
-    pairs.set_reference(reference)
-    workplace = Workplace(work_dir, reporter, lifeline, Faults(work_dir))
-    metrics = train(peft, pairs, spec, name="train_preference", workplace=workplace)
-    facts = {
-        "stage": "preference_training",
-        "num_examples": len(pairs.example_ids),
-        "dropped": pairs.dropped,
-        "num_steps": len(metrics.rows),
-        "shares_prefix": loaded.encodes_images_apart,
-        "reference": "the policy that wrote the pairs, frozen",
-        "reference_fingerprint": _fingerprint(request, loaded),
-        "device": loaded.device.type,
-    }
-    write_adapter(work_dir / "output", peft, metrics, facts, base_sha256=request.model.sha256)
-    _require_frozen(peft, loaded, base_before)
-    reporter.result(
-        len(pairs.example_ids),
-        {"num_steps": len(metrics.rows), "num_dropped": len(pairs.dropped), **_last(metrics.rows)},
+    pairs = read_records(Path(request.pairs_path), PreferencePair, key="pair_id")
+    for pair in pairs:
+        require_one_image(pair.pair_id, [*pair.prompt, *pair.chosen])
+
+    def prepare_pairs(training: Training) -> tuple[Pairs, dict[str, Any]]:
+        scorer = PairScorer(training, pairs[0])
+        lines = _reference_lines(request, training, scorer, pairs)
+        kept, facts = keep_fitting(
+            [pair.pair_id for pair in pairs],
+            [line["num_tokens"] for line in lines],
+            max_length=training.max_length,
+            reporter=reporter,
+        )
+        objective = Pairs(
+            request, scorer, [pairs[place] for place in kept], [lines[place] for place in kept]
+        )
+        objective.check_start(training)
+        forward = "shared_prefix" if scorer.sharing.is_shared else "two_passes"
+        return objective, {**facts, "forward": forward, "forward_reason": scorer.sharing.reason}
+
+    run_training(
+        request,
+        data_path=request.pairs_path,
+        warm=warm,
+        reporter=reporter,
+        lifeline=lifeline,
+        prepare=prepare_pairs,
     )
 
 
-class _Pairs:
-    """The pairs as an objective: tokens, reference and loss."""
+class PairScorer:
+    """Turns pairs into rows, and rows into log-probabilities of chosen and rejected.
 
-    def __init__(self, request: TrainPreferenceRequest, loaded: LoadedModel) -> None:
-        self._loaded = loaded
-        self._loss = request.loss
-        self._dtype = request.model.dtype
-        self._images: Images = loaded.images(request.image_roots)
-        self._reference: tuple[torch.Tensor, torch.Tensor] | None = None
-        pairs = read_records(Path(request.pairs_path), PreferencePair, key="pair_id")
-        limit = longest_allowed(request.optimization.max_length, loaded)
-        kept, self.dropped = fitting(
-            ((pair.pair_id, pair, self._tokens(pair)) for pair in pairs),
-            limit=limit,
-            length=lambda row: len(row.prompt_ids) + max(map(len, row.completions)),
-        )
-        self.example_ids = [pair.pair_id for pair, _ in kept]
-        self._files = [pair.images[0] for pair, _ in kept]
-        self._token_ids = [(row.prompt_ids, row.completions) for _, row in kept]
-        self.num_target_tokens = [len(completions[0]) for _, completions in self._token_ids]
+    Args:
+        training: The request with its model.
+        first: The pair that decides whether this family shares prompt and image.
+    """
 
-    def row(self, place: int) -> PromptedCompletions:
-        """The tokens of a pair with its image."""
-        prompt_ids, completions = self._token_ids[place]
-        return PromptedCompletions(prompt_ids, completions, self._images.get(self._files[place]))
+    def __init__(self, training: Training, first: PreferencePair) -> None:
+        self._loaded = training.loaded
+        self._images = training.images
+        self._pad_token_id = training.loaded.chat.pad_token_id
+        image = self._images.get(first.images[0])
+        self.sharing: Sharing = probe_sharing(self._loaded, self.row(first), image)
+        if not self.sharing.is_shared:
+            training.workplace.reporter.notice(
+                "prefix_not_shared", f"chosen and rejected run apart: {self.sharing.reason}"
+            )
 
-    def logps(self, places: list[int]) -> PairLogps:
-        """Summed log-probabilities of both texts under the model as it is."""
-        scored = completion_logps(self._loaded, [self.row(place) for place in places])
-        return PairLogps(
-            chosen_B=torch.stack([chosen.sum() for chosen, _ in scored]),
-            rejected_B=torch.stack([rejected.sum() for _, rejected in scored]),
-        )
+    def row(self, pair: PreferencePair) -> Row:
+        """Return the tokens of a pair; its image is needed to know how many tokens that one has."""
+        chat = self._loaded.chat
+        image = self._images.get(pair.images[0], encoded=False)
+        prompt_ids = chat.prompt_ids(list(pair.prompt), image.replacement)
+        completions: list[list[int]] = []
+        for answer in (pair.chosen, pair.rejected):
+            ids, turns = chat.conversation_ids([*pair.prompt, *answer], image.replacement)
+            completions.append(ids[turns[-1].start : turns[-1].end])
+        positions_AT = self._loaded.positions(prompt_ids, image.inputs)
+        return Row(prompt_ids, completions, positions_AT)
 
-    def set_reference(self, logps: tuple[torch.Tensor, torch.Tensor]) -> None:
-        """Remember the log-probabilities of the reference, in the order of the pairs."""
-        self._reference = logps
+    def logps(
+        self, model: torch.nn.Module, pairs: Sequence[PreferencePair], rows: Sequence[Row]
+    ) -> PairLogps:
+        """Score pairs: one pass with a shared prefix, or one pass a side."""
+        images = [self._images.get(pair.images[0]) for pair in pairs]
+        passes = [list(rows)] if self.sharing.is_shared else [_side(rows, 0), _side(rows, 1)]
+        sums: list[torch.Tensor] = []
+        for of_pass in passes:
+            tensors = lay_out(of_pass, pad_token_id=self._pad_token_id).to(self._loaded.device)
+            logps_BN = score(model, self._loaded, tensors, images)
+            for completion in range(len(of_pass[0].completions)):
+                is_other_BN = tensors.completion_BN != completion
+                sums.append(logps_BN.masked_fill(is_other_BN, 0.0).sum(dim=-1))
+        return PairLogps(chosen_B=sums[CHOSEN], rejected_B=sums[REJECTED])
+
+
+class Pairs:
+    """The pairs that fit, as an objective: tokens, reference and loss."""
+
+    def __init__(
+        self,
+        request: TrainPreferenceRequest,
+        scorer: PairScorer,
+        pairs: list[PreferencePair],
+        lines: list[dict[str, Any]],
+    ) -> None:
+        self._request = request
+        self._scorer = scorer
+        self._pairs = pairs
+        self._lines = lines
+        self.example_ids = [pair.pair_id for pair in pairs]
+        self.num_target_tokens = [line["num_chosen_tokens"] for line in lines]
 
     def loss(
-        self, places: list[int], batch: GlobalBatch, *, is_first_step: bool
+        self, model: torch.nn.Module, places: list[int], batch: GlobalBatch
     ) -> tuple[torch.Tensor, dict[str, float]]:
         """Regularised DPO of a micro-batch."""
-        assert self._reference is not None, "the reference is computed before the first step"
-        policy = self.logps(places)
-        device = policy.chosen_B.device
-        reference = PairLogps(*(logps[places].to(device) for logps in self._reference))
-        if is_first_step:
-            self._require_equal(policy, reference)
+        policy, reference = self._logps(model, places)
+        spec = self._request.loss
         tokens = [self.num_target_tokens[place] for place in places]
         loss = preference_loss(
             policy,
             reference,
-            num_chosen_tokens_B=torch.tensor(tokens, device=device),
-            beta=self._loss.beta,
-            chosen_nll_weight=self._loss.chosen_nll_weight,
-            nll_reduction=self._loss.nll_reduction,
+            num_chosen_tokens_B=torch.tensor(tokens, device=policy.chosen_B.device),
+            beta=spec.beta,
+            chosen_nll_weight=spec.chosen_nll_weight,
+            nll_reduction=spec.nll_reduction,
             batch=batch,
         )
-        return loss, preference_metrics(policy, reference, beta=self._loss.beta)
+        return loss, preference_metrics(policy, reference, beta=spec.beta)
 
-    def _require_equal(self, policy: PairLogps, reference: PairLogps) -> None:
-        """Before the first update the DPO part is log 2; anything else means a wrong reference."""
-        ours = torch.cat([policy.chosen_B, policy.rejected_B]).detach()
-        theirs = torch.cat([reference.chosen_B, reference.rejected_B])
-        allowed = _TOLERANCE[self._dtype] * (1 + theirs.abs())
-        if bool(((ours - theirs).abs() <= allowed).all()):
-            return
-        raise SticflowError(
-            "TrainingInvariant",
-            "Expected policy and reference to agree before the first step, but their "
-            f"log-probabilities differ by up to {float((ours - theirs).abs().max()):.4g}. The "
-            "cached reference is of another policy; remove the work folder and start again.",
+    @torch.no_grad()
+    def check_start(self, training: Training) -> None:
+        """Compare policy and reference on the first micro-batch, without dropout."""
+        spec = self._request.optimization
+        order = example_order(len(self._pairs), spec.num_epochs, spec.seed)
+        training.policy.eval()
+        policy, reference = self._logps(training.policy, order[: spec.micro_batch_size])
+        difference = torch.cat(
+            [policy.chosen_B - reference.chosen_B, policy.rejected_B - reference.rejected_B]
         )
+        check_start(self._request.loss.beta * difference, dtype=training.loaded.model.dtype)
 
-    def _tokens(self, pair: PreferencePair) -> PromptedCompletions:
-        image = self._images.get(pair.images[0])
-        completions: list[list[int]] = []
-        prompt_ids: list[int] = []
-        for answer in (pair.chosen, pair.rejected):
-            ids, turns = self._loaded.chat.conversation_ids(
-                [*pair.prompt, *answer], image.replacement
-            )
-            prompt_ids = ids[: turns[0].start]
-            completions.append(ids[turns[0].start :])
-        return PromptedCompletions(prompt_ids, completions, image)
+    def _logps(self, model: torch.nn.Module, places: list[int]) -> tuple[PairLogps, PairLogps]:
+        pairs = [self._pairs[place] for place in places]
+        policy = self._scorer.logps(model, pairs, [self._scorer.row(pair) for pair in pairs])
+        device = policy.chosen_B.device
+        stored = [
+            torch.tensor([self._lines[place][side] for place in places], device=device)
+            for side in ("chosen", "rejected")
+        ]
+        return policy, PairLogps(chosen_B=stored[CHOSEN], rejected_B=stored[REJECTED])
 
 
-def _reference_logps(
+def _reference_lines(
     request: TrainPreferenceRequest,
-    loaded: LoadedModel,
-    pairs: _Pairs,
-    reporter: Reporter,
-    lifeline: Lifeline,
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Log-probabilities (number of pairs,) of chosen and rejected, from disk where they are known."""
-    work_dir = Path(request.work_dir)
-    tensors, facts = work_dir / "reference_logps.safetensors", work_dir / "reference_logps.json"
-    fingerprint = _fingerprint(request, loaded)
-    if facts.exists():
-        before = read_json(facts)
-        changed = sorted(name for name, value in fingerprint.items() if before.get(name) != value)
-        if not changed:
-            known = load_file(str(tensors))
-            return known["chosen"], known["rejected"]
-        reporter.notice("reference_discarded", f"made with another {', '.join(changed)}")
-    loaded.model.eval()
-    chosen: list[torch.Tensor] = []
-    rejected: list[torch.Tensor] = []
+    training: Training,
+    scorer: PairScorer,
+    pairs: list[PreferencePair],
+) -> list[dict[str, Any]]:
+    """Lengths and reference log-probabilities of all pairs, from disk where they are known."""
+
+    @torch.no_grad()
+    def work(group: Sequence[PreferencePair]) -> list[dict[str, Any]]:
+        rows = [scorer.row(pair) for pair in group]
+        fits = [row.num_tokens <= training.max_length for row in rows]
+        fitting = [place for place, fit in enumerate(fits) if fit]
+        lines: list[dict[str, Any]] = [
+            {
+                "pair_id": pair.pair_id,
+                "num_tokens": row.num_tokens,
+                "num_chosen_tokens": len(row.completions[CHOSEN]),
+                "chosen": None,
+                "rejected": None,
+            }
+            for pair, row in zip(group, rows, strict=True)
+        ]
+        if fitting:
+            logps = scorer.logps(
+                training.policy,
+                [group[place] for place in fitting],
+                [rows[place] for place in fitting],
+            )
+            for index, place in enumerate(fitting):
+                lines[place]["chosen"] = logps.chosen_B[index].item()
+                lines[place]["rejected"] = logps.rejected_B[index].item()
+        return lines
+
+    training.policy.eval()
     size = request.optimization.micro_batch_size
-    total = len(pairs.example_ids)
-    for start in range(0, total, size):
-        lifeline.raise_if_stopped()
-        with torch.no_grad():
-            logps = pairs.logps(list(range(start, min(start + size, total))))
-        chosen.append(logps.chosen_B.cpu())
-        rejected.append(logps.rejected_B.cpu())
-        reporter.progress("reference", min(start + size, total), total, "items")
-    result = torch.cat(chosen), torch.cat(rejected)
-    temporary = tensors.with_suffix(".tmp")
-    save_file({"chosen": result[0], "rejected": result[1]}, str(temporary))
-    temporary.rename(tensors)
-    write_json(facts, fingerprint)
-    return result
+    return prepare(
+        pairs,
+        work,
+        path=training.workplace.work_dir / "reference_logps.jsonl",
+        fingerprint={
+            **training.fingerprint(),
+            "group_size": size,
+            "shares_prefix": scorer.sharing.is_shared,
+        },
+        group_size=size,
+        workplace=training.workplace,
+    )
 
 
-def _fingerprint(request: TrainPreferenceRequest, loaded: LoadedModel) -> dict[str, Any]:
-    """Everything that the reference's log-probabilities depend on."""
-    return {
-        "base": request.model.sha256,
-        "adapter": None if request.adapter is None else request.adapter.sha256,
-        "template": loaded.chat.template_sha256,
-        "image_backend": request.model.image_backend,
-        "processor": sha256_of_json(loaded.processor.image_processor.to_dict()),
-        "dtype": request.model.dtype,
-        "num_threads": request.model.num_threads,
-        "micro_batch_size": request.optimization.micro_batch_size,
-        "pairs": sha256_of_file(Path(request.pairs_path)),
-    }
-
-
-def _require_frozen(peft: Any, loaded: LoadedModel, before: str) -> None:
-    peft.unload()
-    if sampled_sha256(loaded.model.named_parameters()) != before:
-        raise SticflowError(
-            "TrainingInvariant",
-            "Expected the weights of the base to be as before the training, but they changed. The "
-            "adapter is not published; please report this.",
-        )
-
-
-def _last(rows: list[dict[str, float]]) -> dict[str, float]:
-    return {name: rows[-1][name] for name in ("loss", "rewards/accuracies") if rows}
+def _side(rows: Sequence[Row], side: int) -> list[Row]:
+    return [Row(row.prompt_ids, [row.completions[side]], row.prompt_positions_AT) for row in rows]

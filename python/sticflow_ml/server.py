@@ -66,20 +66,14 @@ class Server:
         ):
             if isinstance(request, GenerateRequest):
                 generate(request, policy=self._policy, reporter=reporter, lifeline=self._lifeline)
-                return
-            # A training starts from the base as it is on disk and leaves nothing behind.
-            self._policy.drop()
-            try:
-                if isinstance(request, TrainPreferenceRequest):
-                    train_preference(
-                        request, policy=self._policy, reporter=reporter, lifeline=self._lifeline
-                    )
-                else:
-                    train_infused(
-                        request, policy=self._policy, reporter=reporter, lifeline=self._lifeline
-                    )
-            finally:
-                self._policy.drop()
+            elif isinstance(request, TrainPreferenceRequest):
+                train_preference(
+                    request, warm=self._policy, reporter=reporter, lifeline=self._lifeline
+                )
+            else:
+                train_infused(
+                    request, warm=self._policy, reporter=reporter, lifeline=self._lifeline
+                )
 
     def _about_models(
         self, request: InspectModelRequest | DownloadModelRequest, reporter: Reporter

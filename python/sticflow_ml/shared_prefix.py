@@ -1,8 +1,9 @@
-"""Score several completions of one prompt in one row: `[prompt and image | chosen | rejected]`.
+"""Lay tokens out in tensors: a prompt once, its completions behind it, each blind to the others.
 
-Positions restart behind the prompt and the attention mask hides the completions from each other, so
-the log-probabilities are those of separate passes, but image and prompt are computed once. Where a
-family cannot take a mask of our own, each completion gets a row.
+A row is `[prompt + image | completion 1 | completion 2 | ... | padding]`. Positions restart for
+every completion where the prompt ends, and the mask lets a completion see the prompt and itself
+only. So one forward pass over `[prompt | chosen | rejected]` gives the same log-probabilities as
+two passes, without a second prompt and image.
 """
 
 from __future__ import annotations
@@ -11,140 +12,131 @@ from dataclasses import dataclass
 
 import torch
 
-from sticflow_ml.images import ProcessedImage, as_encoder_outputs
-from sticflow_ml.losses import token_logps
-from sticflow_ml.model import LoadedModel
+# Shape suffixes: A position axes, B rows, C completions a row, N scored tokens, T tokens
 
-# Shape suffixes: A position axes, B rows, T tokens of a row, K kept places, V vocabulary
+PROMPT, PADDING = 0, -1
 
 
 @dataclass(frozen=True)
-class PromptedCompletions:
-    """A prompt with its image, and texts that each follow it directly."""
+class Row:
+    """One row before padding.
+
+    Args:
+        prompt_ids: With the run of image tokens in place.
+        completions: Token ids of what follows, with stop tokens.
+        prompt_positions_AT: Positions of the prompt, as the family counts them.
+        is_trained: For each completion, which of its tokens are scored; None = all.
+    """
 
     prompt_ids: list[int]
     completions: list[list[int]]
-    image: ProcessedImage
+    prompt_positions_AT: torch.Tensor
+    is_trained: list[list[bool]] | None = None
 
     @property
     def num_tokens(self) -> int:
-        """Length of the shared row."""
-        return len(self.prompt_ids) + sum(map(len, self.completions))
+        """Tokens of the longest single conversation in the row: what a model limit is about."""
+        return len(self.prompt_ids) + max(len(completion) for completion in self.completions)
 
 
-def completion_logps(
-    loaded: LoadedModel, rows: list[PromptedCompletions]
-) -> list[list[torch.Tensor]]:
-    """Log-probabilities of every completion token.
+@dataclass(frozen=True)
+class Rows:
+    """Tensors of one forward pass.
 
-    Returns:
-        For each row, for each completion, a tensor (number of its tokens,).
+    `predict_BN` are the places whose logits score `targets_BN`; `completion_BN` says which
+    completion a scored token belongs to, -1 where the place is padding.
     """
-    if loaded.encodes_images_apart:
-        return _score(loaded, rows)
-    alone = [
-        PromptedCompletions(row.prompt_ids, [completion], row.image)
-        for row in rows
+
+    input_ids_BT: torch.Tensor
+    positions_ABT: torch.Tensor
+    mask: torch.Tensor
+    predict_BN: torch.Tensor
+    targets_BN: torch.Tensor
+    completion_BN: torch.Tensor
+
+    def to(self, device: torch.device) -> Rows:
+        """Copy to a device."""
+        return Rows(*(getattr(self, name).to(device) for name in Rows.__dataclass_fields__))
+
+
+def lay_out(rows: list[Row], *, pad_token_id: int) -> Rows:
+    """Pad rows on the right and build mask, positions and scored places.
+
+    Rows of one completion get a mask (B, T) of ones and zeros, as every attention backend takes
+    it; rows of several get a boolean mask (B, 1, T, T).
+
+    With prompt (a b) and completions (c d) and (e): tokens a b c d e, positions 0 1 2 3 2, scored
+    places 1 2 1 for the targets c d e; `e` sees a, b and e.
+    """
+    segments_BT = _padded([_segments(row) for row in rows], PADDING)
+    ids_BT = _padded(
+        [row.prompt_ids + [token for one in row.completions for token in one] for row in rows],
+        pad_token_id,
+    )
+    positions = [_positions(row) for row in rows]
+    length = ids_BT.shape[1]
+    positions_ABT = torch.stack(
+        [
+            torch.nn.functional.pad(positions_AT, (0, length - positions_AT.shape[1]))
+            for positions_AT in positions
+        ],
+        dim=1,
+    )
+    scored = [_scored(row) for row in rows]
+    has_one_completion = all(len(row.completions) == 1 for row in rows)
+    return Rows(
+        input_ids_BT=ids_BT,
+        positions_ABT=positions_ABT,
+        mask=(segments_BT != PADDING).long() if has_one_completion else _tree_mask(segments_BT),
+        predict_BN=_padded([[place for place, _, _ in row] for row in scored], 0),
+        targets_BN=_padded([[target for _, target, _ in row] for row in scored], 0),
+        completion_BN=_padded([[completion for _, _, completion in row] for row in scored], -1),
+    )
+
+
+def _tree_mask(segments_BT: torch.Tensor) -> torch.Tensor:
+    """Who sees whom: (B, 1, query T, key T), true = visible.
+
+    A padded place sees itself, because softmax over nothing is NaN.
+    """
+    query_BT1, key_B1T = segments_BT.unsqueeze(2), segments_BT.unsqueeze(1)
+    length = segments_BT.shape[1]
+    is_causal_TT = torch.ones(length, length, dtype=torch.bool).tril()
+    is_related_BTT = (key_B1T == PROMPT) | (key_B1T == query_BT1)
+    sees_BTT = is_causal_TT & is_related_BTT & (key_B1T != PADDING)
+    return (sees_BTT | torch.eye(length, dtype=torch.bool)).unsqueeze(1)
+
+
+def _segments(row: Row) -> list[int]:
+    return [PROMPT] * len(row.prompt_ids) + [
+        number for number, completion in enumerate(row.completions, start=1) for _ in completion
+    ]
+
+
+def _positions(row: Row) -> torch.Tensor:
+    first = int(row.prompt_positions_AT.max()) + 1
+    num_axes = row.prompt_positions_AT.shape[0]
+    restarted = [
+        torch.arange(first, first + len(completion)).expand(num_axes, -1)
         for completion in row.completions
     ]
-    scored = iter(_score(loaded, alone))
-    return [[next(scored)[0] for _ in row.completions] for row in rows]
+    return torch.cat([row.prompt_positions_AT, *restarted], dim=1)
 
 
-def _score(loaded: LoadedModel, rows: list[PromptedCompletions]) -> list[list[torch.Tensor]]:
-    prompt_length = max(len(row.prompt_ids) for row in rows)
-    tail_length = max(sum(map(len, row.completions)) for row in rows)
-    ids_BT = torch.full((len(rows), prompt_length + tail_length), loaded.chat.pad_token_id)
-    mask_BTT = torch.zeros(len(rows), ids_BT.shape[1], ids_BT.shape[1], dtype=torch.bool)
-    positions: list[torch.Tensor] = []
-    for place, row in enumerate(rows):
-        start = prompt_length - len(row.prompt_ids)
-        tokens = [*row.prompt_ids, *(token for text in row.completions for token in text)]
-        ids_BT[place, start : start + len(tokens)] = torch.tensor(tokens)
-        mask_BTT[place] = _visible(row, start, ids_BT.shape[1])
-        positions.append(_positions(loaded, row, start, ids_BT.shape[1]))
-    logits_BKV = _forward(
-        loaded, rows, ids_BT, mask_BTT, torch.stack(positions, dim=1), keep=tail_length + 1
-    )
-    return [
-        _pick(logits_KV, row.completions) for logits_KV, row in zip(logits_BKV, rows, strict=True)
-    ]
+def _scored(row: Row) -> list[tuple[int, int, int]]:
+    """(place that predicts, target token, completion) of every trained token."""
+    scored: list[tuple[int, int, int]] = []
+    start = len(row.prompt_ids)
+    for number, completion in enumerate(row.completions):
+        for offset, target in enumerate(completion):
+            if row.is_trained is None or row.is_trained[number][offset]:
+                # The first token of every completion is predicted by the end of the prompt.
+                place = len(row.prompt_ids) - 1 if offset == 0 else start + offset - 1
+                scored.append((place, target, number))
+        start += len(completion)
+    return scored
 
 
-def _visible(row: PromptedCompletions, start: int, length: int) -> torch.Tensor:
-    """Which place (query, key) may look at which: causal, but never into another completion."""
-    visible_TT = torch.eye(
-        length, dtype=torch.bool
-    )  # padded places see themselves: no empty softmax
-    end = start + len(row.prompt_ids)
-    visible_TT[start:end, start:end] = torch.ones(end - start, end - start, dtype=torch.bool).tril()
-    begin = end
-    for completion in row.completions:
-        stop = begin + len(completion)
-        visible_TT[begin:stop, start:end] = True
-        visible_TT[begin:stop, begin:stop] = torch.ones(
-            len(completion), len(completion), dtype=torch.bool
-        ).tril()
-        begin = stop
-    return visible_TT
-
-
-def _positions(
-    loaded: LoadedModel, row: PromptedCompletions, start: int, length: int
-) -> torch.Tensor:
-    """Positions (A, T): each completion counts on from the prompt."""
-    prompt_AT = loaded.positions(row.prompt_ids, row.image.inputs)
-    next_position = int(prompt_AT.max()) + 1
-    parts = [torch.zeros(len(prompt_AT), start, dtype=prompt_AT.dtype), prompt_AT]
-    for completion in row.completions:
-        counted = torch.arange(len(completion), dtype=prompt_AT.dtype) + next_position
-        parts.append(counted.expand(len(prompt_AT), -1))
-    positions_AT = torch.cat(parts, dim=1)
-    return torch.nn.functional.pad(positions_AT, (0, length - positions_AT.shape[1]))
-
-
-def _forward(
-    loaded: LoadedModel,
-    rows: list[PromptedCompletions],
-    ids_BT: torch.Tensor,
-    mask_BTT: torch.Tensor,
-    positions_ABT: torch.Tensor,
-    *,
-    keep: int,
-) -> torch.Tensor:
-    device = loaded.device
-    positions_ABT = positions_ABT.to(device)
-    output = loaded.model(
-        input_ids=ids_BT.to(device),
-        attention_mask=mask_BTT.unsqueeze(1).to(device),
-        position_ids=positions_ABT[0] if len(positions_ABT) == 1 else positions_ABT,
-        use_cache=False,
-        # The head is applied behind the last prompt token only: no logits for image and prompt.
-        logits_to_keep=keep,
-        **image_inputs(loaded, [row.image for row in rows]),
-    )
-    return output.logits
-
-
-def image_inputs(loaded: LoadedModel, images: list[ProcessedImage]) -> dict[str, object]:
-    """Model inputs for one image a row: its features where they exist, else its pixels."""
-    features = [image.features_TD for image in images if image.features_TD is not None]
-    if len(features) == len(images):
-        return {"mm_encoder_outputs": as_encoder_outputs(features)}
-    return {
-        name: torch.cat([image.inputs[name] for image in images]).to(loaded.device)
-        for name in images[0].inputs
-    }
-
-
-def _pick(logits_KV: torch.Tensor, completions: list[list[int]]) -> list[torch.Tensor]:
-    """Log-probabilities from the kept logits: place 0 is the last prompt token, then the tail."""
-    picked: list[torch.Tensor] = []
-    begin = 1
-    for completion in completions:
-        # The first token of every completion is predicted by the prompt.
-        places = [0, *range(begin, begin + len(completion) - 1)]
-        ids_T = torch.tensor(completion, device=logits_KV.device)
-        picked.append(token_logps(logits_KV[places], ids_T))
-        begin += len(completion)
-    return picked
+def _padded(rows: list[list[int]], value: int) -> torch.Tensor:
+    tensors = [torch.tensor(row, dtype=torch.long) for row in rows]
+    return torch.nn.utils.rnn.pad_sequence(tensors, batch_first=True, padding_value=value)

@@ -8,21 +8,18 @@ was killed any number of times ends with the same bytes on the CPU.
 # pyright: reportArgumentType=false, reportIncompatibleMethodOverride=false
 from __future__ import annotations
 
-import hashlib
 import math
-import random
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import torch
-from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
+from peft import PeftModel, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from torch.utils.data import Dataset, SequentialSampler
 from transformers import PrinterCallback, Trainer, TrainingArguments
 
+from sticflow_ml.adapters import adapter_weights
 from sticflow_ml.checkpoints import (
     load_optimizer,
     newest_checkpoint,
@@ -31,48 +28,13 @@ from sticflow_ml.checkpoints import (
 )
 from sticflow_ml.contract import OptimizationSpec
 from sticflow_ml.errors import SticflowError, Stopped
-from sticflow_ml.faults import Faults
-from sticflow_ml.lifeline import Lifeline
 from sticflow_ml.losses import GlobalBatch
-from sticflow_ml.protocol import Reporter
+from sticflow_ml.objective import Objective, Workplace, example_order
 from sticflow_ml.training_metrics import TrainingMetrics
 
 STATE_FILE = "trainer_state.json"  # the name under which Trainer looks for it
 ADAPTER_FILE = "adapter.safetensors"
 _SCHEDULERS = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
-
-
-class Objective(Protocol):
-    """What a training is about: its examples and their loss."""
-
-    example_ids: list[str]
-    num_target_tokens: list[int]
-
-    def loss(
-        self, places: list[int], batch: GlobalBatch, *, is_first_step: bool
-    ) -> tuple[torch.Tensor, dict[str, float]]:
-        """Share of the micro-batch in the loss, and sums of metrics over its examples."""
-        ...
-
-
-@dataclass(frozen=True)
-class Workplace:
-    """Where a training works and whom it tells."""
-
-    work_dir: Path
-    reporter: Reporter
-    lifeline: Lifeline
-    faults: Faults
-
-
-def example_order(num_examples: int, num_epochs: float, seed: int) -> list[int]:
-    """Places of the examples in the order of training: a new shuffle for every pass."""
-    order: list[int] = []
-    while len(order) < round(num_examples * num_epochs):
-        places = list(range(num_examples))
-        random.Random(f"{seed}/{len(order) // num_examples}").shuffle(places)
-        order += places
-    return order[: round(num_examples * num_epochs)]
 
 
 def train(
@@ -82,6 +44,7 @@ def train(
     *,
     name: str,
     workplace: Workplace,
+    identity: dict[str, Any],
 ) -> TrainingMetrics:
     """Train the adapter to the end, from the newest checkpoint that verifies.
 
@@ -91,36 +54,33 @@ def train(
         spec: Knobs of the optimizer.
         name: Of the stage, for fault points.
         workplace: Work folder, messages and lifeline.
+        identity: What the training depends on; checkpoints of another one are not used.
 
     Raises:
         SticflowError: `NonFiniteLoss`, `OutOfMemory`, `DiskFull`.
         Stopped: SIGTERM came; a checkpoint of the last step is on disk.
     """
     checkpoints = workplace.work_dir / "checkpoints"
-    found = newest_checkpoint(checkpoints, workplace.reporter)
+    found = newest_checkpoint(checkpoints, identity, workplace.reporter)
     order = example_order(len(objective.example_ids), spec.num_epochs, spec.seed)
     metrics = TrainingMetrics(workplace.work_dir / "metrics.partial.jsonl", workplace.reporter)
     metrics.cut_back(0 if found is None else found[0])
     if found is not None:
         workplace.reporter.notice("resumed", f"from the checkpoint of step {found[0]}")
     trainer = _StageTrainer(
-        peft, objective, order, spec, name=name, workplace=workplace, metrics=metrics
+        peft,
+        objective,
+        order,
+        spec,
+        name=name,
+        workplace=workplace,
+        metrics=metrics,
+        identity=identity,
     )
     trainer.train(resume_from_checkpoint=None if found is None else str(found[1]))
     if workplace.lifeline.stop_requested and trainer.state.global_step < trainer.state.max_steps:
         raise Stopped
     return metrics
-
-
-def sampled_sha256(parameters: Iterator[tuple[str, torch.Tensor]], per_tensor: int = 4096) -> str:
-    """Hash evenly spread elements of every tensor: a change of frozen weights shows, 14 GB are not read."""
-    digest = hashlib.sha256()
-    for name, tensor in parameters:
-        flat = tensor.detach().reshape(-1)
-        picked = flat[:: max(1, flat.numel() // per_tensor)].float().cpu()
-        digest.update(name.encode())
-        digest.update(picked.numpy().tobytes())
-    return digest.hexdigest()
 
 
 class _Places(Dataset):
@@ -151,45 +111,49 @@ class _StageTrainer(Trainer):
         name: str,
         workplace: Workplace,
         metrics: TrainingMetrics,
+        identity: dict[str, Any],
     ) -> None:
         num_steps = math.ceil(len(order) / spec.global_batch_size)
         device = peft.device.type
+        arguments = TrainingArguments(
+            output_dir=str(workplace.work_dir / "checkpoints"),
+            per_device_train_batch_size=spec.micro_batch_size,
+            gradient_accumulation_steps=spec.global_batch_size // spec.micro_batch_size,
+            num_train_epochs=1,  # passes are part of the order
+            learning_rate=spec.learning_rate,
+            weight_decay=spec.weight_decay,
+            warmup_steps=math.ceil(spec.warmup_ratio * num_steps),
+            lr_scheduler_type=_SCHEDULERS[spec.lr_scheduler],
+            max_grad_norm=spec.max_grad_norm,
+            activation_checkpointing=spec.gradient_checkpointing,
+            optim="adamw_torch",
+            seed=spec.seed % 2**32,
+            save_strategy="steps",
+            save_steps=spec.save_steps,
+            logging_strategy="steps",
+            logging_steps=1,
+            logging_nan_inf_filter=False,
+            report_to="none",
+            disable_tqdm=True,
+            remove_unused_columns=False,
+            dataloader_pin_memory=device == "cuda",
+            use_cpu=device == "cpu",
+        )
+        # One process, one device: never the library's DataParallel on a host with several GPUs.
+        arguments._n_gpu = min(arguments.n_gpu, 1)
         super().__init__(
-            model=peft,
-            args=TrainingArguments(
-                output_dir=str(workplace.work_dir / "checkpoints"),
-                per_device_train_batch_size=spec.micro_batch_size,
-                gradient_accumulation_steps=spec.global_batch_size // spec.micro_batch_size,
-                num_train_epochs=1,  # passes are part of the order
-                learning_rate=spec.learning_rate,
-                weight_decay=spec.weight_decay,
-                warmup_steps=math.ceil(spec.warmup_ratio * num_steps),
-                lr_scheduler_type=_SCHEDULERS[spec.lr_scheduler],
-                max_grad_norm=spec.max_grad_norm,
-                optim="adamw_torch",
-                seed=spec.seed % 2**32,
-                save_strategy="steps",
-                save_steps=spec.save_steps,
-                logging_strategy="steps",
-                logging_steps=1,
-                logging_nan_inf_filter=False,
-                report_to="none",
-                disable_tqdm=True,
-                remove_unused_columns=False,
-                dataloader_pin_memory=device == "cuda",
-                use_cpu=device == "cpu",
-            ),
-            train_dataset=_Places(order),
-            data_collator=_collate,
+            model=peft, args=arguments, train_dataset=_Places(order), data_collator=_collate
         )
         self.remove_callback(PrinterCallback)
         # The objective divides by the global batch itself.
         self.model_accepts_loss_kwargs = True
         self._objective = objective
         self._seed = spec.seed
+        self._num_epochs = spec.num_epochs
         self._name = name
         self._workplace = workplace
         self._metrics = metrics
+        self._identity = identity
         self._sums: Counter[str] = Counter()
         self._step_examples: list[str] = []
 
@@ -210,9 +174,7 @@ class _StageTrainer(Trainer):
         places = inputs["place"].tolist()
         torch.manual_seed((self._seed + 1_000_003 * int(inputs["rank"][0])) % 2**63)
         self._workplace.faults.reach(f"{self._name}.step")
-        loss, sums = self._objective.loss(
-            places, num_items_in_batch, is_first_step=self.state.global_step == 0
-        )
+        loss, sums = self._objective.loss(model, places, num_items_in_batch)
         self._require_finite(float(loss.detach()), "loss", places)
         self._sums.update(sums)
         self._workplace.reporter.progress(
@@ -224,7 +186,21 @@ class _StageTrainer(Trainer):
         norm = super()._get_grad_norm(model, grad_norm=grad_norm)
         if norm is not None:
             self._require_finite(float(norm), "norm of the gradient", [])
+            self._require_gradient(float(norm))
         return norm
+
+    def _require_gradient(self, norm: float) -> None:
+        """An adapter that the loss does not depend on would "train" for hours, silently."""
+        if norm > 0:
+            return
+        step = self.state.global_step + 1
+        raise SticflowError(
+            "TrainingInvariant",
+            f"Expected the adapter to get a gradient at step {step}, got exactly 0: the loss does "
+            "not depend on it. Look at the examples "
+            f"{', '.join(self._step_examples[:8])}; if they are sound, please report this.",
+            step=step,
+        )
 
     def _require_finite(self, value: float, what: str, places: list[int]) -> None:
         if math.isfinite(value):
@@ -246,9 +222,10 @@ class _StageTrainer(Trainer):
         num_examples = len(self._step_examples)
         means = {name: total / num_examples for name, total in self._sums.items()}
         step = self.state.global_step
-        self._metrics.append(
-            step, {**{name: float(value) for name, value in logs.items()}, **means}
-        )
+        values = {name: float(value) for name, value in logs.items()}
+        # To the library all passes are one, because they are in the order.
+        values["epoch"] = (self.state.epoch or 0.0) * self._num_epochs
+        self._metrics.append(step, {**values, **means})
         self._workplace.reporter.progress("training", step, self.state.max_steps, "steps")
         if self._workplace.lifeline.stop_requested:
             self.control.should_save = True
@@ -265,11 +242,7 @@ class _StageTrainer(Trainer):
         self._workplace.faults.reach(f"{self._name}.save")
 
         def fill(folder: Path) -> None:
-            weights = get_peft_model_state_dict(self.model)
-            save_file(
-                {name: value.cpu().contiguous() for name, value in weights.items()},
-                str(folder / ADAPTER_FILE),
-            )
+            save_file(adapter_weights(self.model), str(folder / ADAPTER_FILE))
             self._workplace.faults.reach(f"{self._name}.save_half")
             save_optimizer(self.optimizer, self.lr_scheduler, folder)
             # Metrics have a file of their own; here they would grow with every checkpoint.
@@ -277,7 +250,10 @@ class _StageTrainer(Trainer):
             self.state.save_to_json(str(folder / STATE_FILE))
 
         self._metrics.sync()
-        write_checkpoint(self._workplace.work_dir / "checkpoints", step, fill)
+        write_checkpoint(
+            self._workplace.work_dir / "checkpoints", step, fill, identity=self._identity
+        )
+        self._workplace.faults.reach(f"{self._name}.saved")
         self._workplace.reporter.checkpoint(step)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:

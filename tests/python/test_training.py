@@ -102,7 +102,7 @@ def _request(
 
 def _train(request: dict[str, Any], faults: str = "") -> dict[str, Any] | None:
     log = Path(request["work_dir"]).parent / "stderr.log"
-    with ModelProcess(faults=faults, log=log) as process:
+    with ModelProcess.fork(faults=faults, log=log) as process:
         return process.run(request)
 
 
@@ -116,7 +116,8 @@ def test_a_training_killed_anywhere_ends_with_the_same_bytes(
     world: Path, tmp_path: Path, command: str
 ) -> None:
     whole = _train(_request(world, tmp_path / "whole", command))
-    assert whole is not None and whole["type"] == "result", whole
+    assert whole is not None
+    assert whole["type"] == "result", whole
 
     faults = f"{command}.step:kill@5,{command}.save:kill@2,{command}.save_half:kill@3"
     result = None
@@ -125,7 +126,8 @@ def test_a_training_killed_anywhere_ends_with_the_same_bytes(
         if result is not None:
             break
 
-    assert result is not None and result["type"] == "result", result
+    assert result is not None
+    assert result["type"] == "result", result
     assert attempt > 2
     assert _hashes(tmp_path / "killed") == _hashes(tmp_path / "whole")
 
@@ -168,7 +170,8 @@ def test_a_second_stage_goes_on_with_the_adapter_of_the_first(world: Path, tmp_p
 
     result = _train(_request(world, tmp_path / "second", "train_infused", adapter=adapter))
 
-    assert result is not None and result["type"] == "result", result
+    assert result is not None
+    assert result["type"] == "result", result
     assert _hashes(tmp_path / "second") != _hashes(tmp_path / "first")
 
 
@@ -181,7 +184,7 @@ def test_a_damaged_checkpoint_is_told_and_an_older_one_used(world: Path, tmp_pat
     content[-1] ^= 1
     newest.write_bytes(content)
 
-    with ModelProcess() as process:
+    with ModelProcess.fork() as process:
         process.run({**request, "attempt": 2})
         notices = [message["name"] for message in process.messages if message["type"] == "notice"]
 
@@ -199,5 +202,6 @@ def test_a_loss_that_is_not_finite_names_step_and_examples(world: Path, tmp_path
 
     error = _train(request)
 
-    assert error is not None and error["code"] == "NonFiniteLoss"
+    assert error is not None
+    assert error["code"] == "NonFiniteLoss"
     assert error["details"]["example_ids"]

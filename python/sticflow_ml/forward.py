@@ -1,0 +1,111 @@
+"""Score rows with a model: one forward pass, logits only where a token is scored.
+
+Also finds out whether a family may share prompt and image between completions at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from sticflow_ml.images import ProcessedImage, as_encoder_outputs
+from sticflow_ml.losses import token_logps
+from sticflow_ml.model import LoadedModel
+from sticflow_ml.shared_prefix import Row, Rows, lay_out
+
+# Largest difference of a token's log-probability between one shared and two separate passes.
+SHARING_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.3, torch.float16: 0.1}
+
+
+def score(
+    model: torch.nn.Module,
+    loaded: LoadedModel,
+    rows: Rows,
+    images: list[ProcessedImage],
+) -> torch.Tensor:
+    """Log-probabilities of the scored tokens.
+
+    Args:
+        model: The callable that gradients go through: the base with its adapter, or a wrapper.
+        loaded: What the model was made from.
+        rows: On the model's device.
+        images: One a row.
+
+    Returns:
+        (B, N), N as in `rows.targets_BN`.
+    """
+    positions_ABT = rows.positions_ABT
+    is_bfloat16 = loaded.model.dtype == torch.bfloat16 and loaded.device.type == "cuda"
+    # The adapter's master weights are float32; on a GPU its products run in the base's bfloat16.
+    with torch.autocast(loaded.device.type, dtype=torch.bfloat16, enabled=is_bfloat16):
+        output = model(
+            input_ids=rows.input_ids_BT,
+            attention_mask=rows.mask,
+            position_ids=positions_ABT[0] if len(positions_ABT) == 1 else positions_ABT,
+            use_cache=False,
+            # Hidden states are picked before the head: logits of the whole row never exist.
+            logits_to_keep=rows.predict_BN,
+            **image_inputs(loaded, images),
+        )
+    return token_logps(output.logits, rows.targets_BN)
+
+
+def image_inputs(loaded: LoadedModel, images: list[ProcessedImage]) -> dict[str, Any]:
+    """Keyword arguments that give a model its images, one a row."""
+    features = [image.features_TD for image in images if image.features_TD is not None]
+    if len(features) == len(images):
+        return {"mm_encoder_outputs": as_encoder_outputs(features)}
+    return {
+        name: torch.cat([image.inputs[name] for image in images]).to(loaded.device)
+        for name in images[0].inputs
+    }
+
+
+@dataclass(frozen=True)
+class Sharing:
+    """Whether completions share a row, and why not."""
+
+    is_shared: bool
+    reason: str
+
+
+@torch.no_grad()
+def probe_sharing(loaded: LoadedModel, row: Row, image: ProcessedImage) -> Sharing:
+    """Compare one shared pass over a row with a pass for each completion.
+
+    Sharing is right only for plain causal attention with positions that may restart. Instead of a
+    list of families, the model itself is asked: windows, image tokens that see each other, and
+    recurrent layers all show as a difference.
+    """
+    if not loaded.encodes_images_apart:
+        return Sharing(False, f"{type(loaded.model).__name__} takes no encoded images")
+    was_training = loaded.model.training
+    loaded.model.eval()
+    try:
+        apart = [
+            _logps(loaded, Row(row.prompt_ids, [completion], row.prompt_positions_AT), image)
+            for completion in row.completions
+        ]
+        try:
+            shared = _logps(loaded, row, image)
+        except (TypeError, ValueError, RuntimeError, IndexError) as error:
+            if isinstance(error, torch.OutOfMemoryError):
+                raise
+            return Sharing(False, f"the shared pass failed: {type(error).__name__}: {error}"[:300])
+    finally:
+        loaded.model.train(was_training)
+    difference = float((shared - torch.cat(apart)).abs().max())
+    tolerance = SHARING_TOLERANCE[loaded.model.dtype]
+    if difference <= tolerance:
+        return Sharing(True, "")
+    return Sharing(
+        False,
+        f"log-probabilities of the shared pass differ by {difference:.3g}, more than {tolerance:g}",
+    )
+
+
+def _logps(loaded: LoadedModel, row: Row, image: ProcessedImage) -> torch.Tensor:
+    rows = lay_out([row], pad_token_id=loaded.chat.pad_token_id).to(loaded.device)
+    return score(loaded.model, loaded, rows, [image])[0]
