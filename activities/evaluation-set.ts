@@ -1,0 +1,96 @@
+/** `prepareEvaluationSet`: questions (and truth) of a benchmark with their images, decoded once. */
+import { join } from 'node:path';
+import { z } from 'zod';
+import { type Activities, PrepareEvaluationSetInput } from '../contract/activities.ts';
+import { QuestionRecord, SceneTruth } from '../contract/records.ts';
+import { canonicalJson, sha256Hex } from '../store/canonical.ts';
+import { SticflowError } from '../store/errors.ts';
+import { readLines, writeLines } from '../store/lines.ts';
+import { seedFor, shuffledOrder } from '../store/random.ts';
+import { resolveSource } from '../store/sources.ts';
+import type { ActivityDependencies } from './context.ts';
+import { buildImageArtifact } from './image-artifact.ts';
+import { listNames } from './image-sources.ts';
+import { readRunConfig } from './prepare-run.ts';
+
+const STAGE_VERSION = 1;
+
+/** As a person writes them: `image` is a name below `image_root`. */
+const QuestionLine = QuestionRecord.omit({ image_id: true }).extend({ image: z.string() });
+const TruthLine = SceneTruth.omit({ image_id: true }).extend({ image: z.string() });
+
+export function evaluationSetActivities(
+  deps: ActivityDependencies,
+): Pick<Activities, 'prepareEvaluationSet'> {
+  return {
+    async prepareEvaluationSet(input) {
+      const { config: ref, set: name } = PrepareEvaluationSetInput.parse(input);
+      const { config } = await readRunConfig(deps.store, ref);
+      const set = config.evaluation.sets.find((candidate) => candidate.name === name);
+      if (set === undefined) throw unknownSet(name);
+      const root = await resolveSource(deps.workspace, set.image_root);
+      const questions = await readAll(
+        await resolveSource(deps.workspace, set.questions),
+        QuestionLine,
+      );
+      const truth =
+        set.truth === null
+          ? []
+          : await readAll(await resolveSource(deps.workspace, set.truth), TruthLine);
+      const names = drawnNames(questions, set.max_images, seedFor(config.seed, 'evaluation', name));
+      const { ref: evaluation_set, counts } = await buildImageArtifact(deps, {
+        kind: 'evaluation_set',
+        version: STAGE_VERSION,
+        what: `images of the evaluation set ${name}`,
+        listing: await listNames(root, names),
+        images: config.images,
+        parameters: {
+          benchmark: set.benchmark,
+          content: sha256Hex(canonicalJson([questions, truth])),
+        },
+        write: async (directory, { images, duplicates }) => {
+          const ids = new Map(images.map(({ source_name, image_id }) => [source_name, image_id]));
+          for (const { source_name, image_id } of duplicates) ids.set(source_name, image_id);
+          await writeLines(join(directory, 'questions.jsonl'), withImageIds(questions, ids));
+          await writeLines(join(directory, 'truth.jsonl'), withImageIds(truth, ids));
+          return images.length;
+        },
+      });
+      return { evaluation_set, counts: { ...counts, questions: questions.length } };
+    },
+  };
+}
+
+function* withImageIds<R extends { readonly image: string }>(
+  records: readonly R[],
+  ids: ReadonlyMap<string, string>,
+): Generator<Omit<R, 'image'> & { image_id: string }> {
+  for (const { image, ...record } of records) {
+    const image_id = ids.get(image);
+    if (image_id !== undefined) yield { ...record, image_id };
+  }
+}
+
+function drawnNames(
+  questions: readonly { readonly image: string }[],
+  limit: number | null,
+  seed: number,
+): string[] {
+  const names = [...new Set(questions.map(({ image }) => image))].sort();
+  if (limit === null || names.length <= limit) return names;
+  const chosen = new Set(shuffledOrder(seed, names.length).slice(0, limit));
+  return names.filter((_, index) => chosen.has(index));
+}
+
+async function readAll<S extends z.ZodType>(path: string, schema: S): Promise<z.output<S>[]> {
+  const records: z.output<S>[] = [];
+  for await (const record of readLines(path, schema)) records.push(record);
+  return records;
+}
+
+function unknownSet(name: string): SticflowError {
+  return new SticflowError(
+    'ConfigInvalid',
+    `Expected evaluation.sets to have a set named "${name}", it has none.`,
+  );
+}

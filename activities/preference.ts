@@ -1,0 +1,140 @@
+/** `collectPreferencePairs`: the shards of a round as pairs in TRL's vision format, degenerate ones dropped. */
+import { join } from 'node:path';
+import { type Activities, CollectInput, type ShardSet } from '../contract/activities.ts';
+import type { ArtifactRef } from '../contract/artifact.ts';
+import {
+  type DroppedPair,
+  Generation,
+  PreferenceDraw,
+  type PreferencePair,
+} from '../contract/records.ts';
+import type { RunConfig } from '../contract/run-config.ts';
+import { SticflowError } from '../store/errors.ts';
+import { writeLines } from '../store/lines.ts';
+import type { ActivityDependencies } from './context.ts';
+import { degeneracyOf } from './degenerate.ts';
+import { IMAGE_FILES, imageFileName } from './image-intake.ts';
+import { readRunConfig } from './prepare-run.ts';
+import { withProgress } from './progress.ts';
+import { finishedShard } from './shard-plan.ts';
+
+const STAGE_VERSION = 1;
+
+export function preferenceActivities(
+  deps: ActivityDependencies,
+): Pick<Activities, 'collectPreferencePairs'> {
+  return {
+    async collectPreferencePairs(input) {
+      const { shards } = CollectInput.parse(input);
+      const run = await readRunConfig(deps.store, shards.config);
+      const { pairs, dropped, generations } = await collect(deps, shards, run);
+      const counts: Record<string, number> = { pairs: pairs.length, dropped: dropped.length };
+      for (const { reason } of dropped) {
+        counts[`dropped/${reason}`] = (counts[`dropped/${reason}`] ?? 0) + 1;
+      }
+      if (pairs.length === 0) throw nothingLeft(counts);
+      const spec = {
+        kind: 'preference_pairs' as const,
+        inputs: [shards.source, ...generations],
+        parameters: { round: shards.round, degenerate: { ...run.config.preference.degenerate } },
+        version: STAGE_VERSION,
+      };
+      const preference_pairs = await deps.store.build(spec, async (directory) => {
+        await writeLines(join(directory, 'dropped.jsonl'), dropped);
+        return await writeLines(join(directory, 'pairs.jsonl'), pairs);
+      });
+      return { preference_pairs, counts };
+    },
+  };
+}
+
+interface Collected {
+  readonly pairs: PreferencePair[];
+  readonly dropped: DroppedPair[];
+  readonly generations: ArtifactRef[];
+}
+
+async function collect(
+  { store }: ActivityDependencies,
+  shards: ShardSet,
+  run: RunConfig,
+): Promise<Collected> {
+  const collected: Collected = { pairs: [], dropped: [], generations: [] };
+  await withProgress(async (progress) => {
+    progress.phase('collecting pairs', shards.num_shards);
+    for (let shard = 0; shard < shards.num_shards; shard += 1) {
+      const { requests, generations } = await finishedShard(store, run, shards, shard);
+      collected.generations.push(generations);
+      const texts = new Map<string, Generation>();
+      for await (const text of store.readLines(generations, 'generations.jsonl', Generation)) {
+        texts.set(text.request_id, text);
+      }
+      for await (const draw of store.readLines(requests, 'draws.jsonl', PreferenceDraw)) {
+        add(collected, pairOf(shards, run, draw, texts), run);
+      }
+      progress.advance();
+    }
+  });
+  return collected;
+}
+
+function add({ pairs, dropped }: Collected, pair: PreferencePair, { config }: RunConfig): void {
+  const [chosen, rejected] = [textOf(pair.chosen), textOf(pair.rejected)];
+  const { chosen_finish_reason, rejected_finish_reason } = pair.provenance;
+  const flaw = degeneracyOf(
+    { text: chosen, finish_reason: chosen_finish_reason },
+    { text: rejected, finish_reason: rejected_finish_reason },
+    config.preference.degenerate,
+  );
+  if (flaw === null) pairs.push(pair);
+  else dropped.push({ pair_id: pair.pair_id, ...flaw });
+}
+
+function pairOf(
+  shards: ShardSet,
+  { config }: RunConfig,
+  draw: PreferenceDraw,
+  texts: ReadonlyMap<string, Generation>,
+): PreferencePair {
+  const chosen = required(texts, `${draw.image_id}/chosen`);
+  const rejected = required(texts, `${draw.image_id}/rejected`);
+  const { prompt, image_id, ...drawn } = draw;
+  const { temperature, top_p, max_new_tokens } = config.generation;
+  return {
+    pair_id: `${image_id}/${String(shards.round)}`,
+    images: [{ root: 'images', file: `${IMAGE_FILES}/${imageFileName(image_id)}` }],
+    prompt: [{ role: 'user', content: [{ type: 'image' }, { type: 'text', text: prompt }] }],
+    chosen: [{ role: 'assistant', content: [{ type: 'text', text: chosen.text }] }],
+    rejected: [{ role: 'assistant', content: [{ type: 'text', text: rejected.text }] }],
+    provenance: {
+      ...drawn,
+      image_id,
+      round: shards.round,
+      policy: {
+        model_sha256: shards.policy.model.sha256,
+        adapter_sha256: shards.policy.adapter?.sha256 ?? null,
+      },
+      run_seed: config.seed,
+      sampling: { temperature, top_p, max_new_tokens },
+      chosen_finish_reason: chosen.finish_reason,
+      rejected_finish_reason: rejected.finish_reason,
+    },
+  };
+}
+
+function textOf(messages: PreferencePair['chosen']): string {
+  return messages.flatMap(({ content }) => content.map(({ text }) => text)).join('');
+}
+
+function required(texts: ReadonlyMap<string, Generation>, id: string): Generation {
+  const found = texts.get(id);
+  if (found !== undefined) return found;
+  throw new SticflowError('DataInvalid', `Expected a text for the request ${id}, found none.`);
+}
+
+function nothingLeft(counts: Record<string, number>): SticflowError {
+  return new SticflowError(
+    'DataInvalid',
+    `Expected at least one preference pair, but all ${String(counts['dropped'])} are degenerate (${JSON.stringify(counts)}). Raise generation.max_new_tokens where texts are cut, or generation.temperature where both sides are equal.`,
+  );
+}

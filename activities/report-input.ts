@@ -1,0 +1,237 @@
+/** What the report is made from, read out of the store; bounded at any size of run. */
+import { arch, availableParallelism, cpus, platform, release } from 'node:os';
+import { join } from 'node:path';
+import { z } from 'zod';
+import type { ArtifactRef } from '../contract/artifact.ts';
+import { Comparison, type ScoredItem, Scores } from '../contract/measures.ts';
+import {
+  DroppedPair,
+  DuplicateRecord,
+  PreferencePair,
+  QuarantineRecord,
+} from '../contract/records.ts';
+import type { RunConfig } from '../contract/run-config.ts';
+import { RoundResult, type RunStatus } from '../contract/status.ts';
+import {
+  type ItemChange,
+  REPORT_LIMITS,
+  type ReportInput,
+  type ReportRound,
+  type TrainingRow,
+} from '../report/input.ts';
+import type { Store } from '../store/store.ts';
+import type { ActivityDependencies } from './context.ts';
+import { readRunConfig } from './prepare-run.ts';
+import { lineageOf } from './report-lineage.ts';
+import { readItems } from './scoring.ts';
+import { thumbnail } from './thumbnail.ts';
+
+/** The input of `renderReport` for a run in any state. */
+export async function reportInput(
+  { store }: ActivityDependencies,
+  status: RunStatus,
+): Promise<ReportInput> {
+  const run = status.config === null ? null : await readRunConfig(store, status.config);
+  const results = await chain(store, status.last_result);
+  const rounds = await Promise.all(results.map(async (result) => await roundOf(store, result)));
+  const images = results.at(-1)?.artifacts['images'] ?? null;
+  const quarantine =
+    images === null ? [] : await all(store.readLines(images, 'quarantine.jsonl', QuarantineRecord));
+  const duplicates =
+    images === null ? [] : await all(store.readLines(images, 'duplicates.jsonl', DuplicateRecord));
+  return {
+    status,
+    written_at: new Date().toISOString(),
+    config: run?.config ?? null,
+    prompts: run?.prompts ?? null,
+    rounds,
+    overall: null,
+    quarantine: quarantine.slice(0, REPORT_LIMITS.quarantine),
+    num_quarantined: quarantine.length,
+    duplicates: duplicates.slice(0, REPORT_LIMITS.duplicates),
+    num_duplicates: duplicates.length,
+    lineage: await lineageOf(store, status.last_result),
+    environment: environment(run),
+  };
+}
+
+/** All finished rounds, the first one first. */
+async function chain(store: Store, last: ArtifactRef | null): Promise<RoundResult[]> {
+  const results: RoundResult[] = [];
+  for (let ref = last; ref !== null; ) {
+    const result = await store.readJson(ref, 'round_result.json', RoundResult);
+    results.unshift(result);
+    ref = result.previous;
+  }
+  return results;
+}
+
+async function roundOf(store: Store, result: RoundResult): Promise<ReportRound> {
+  const scores = await Promise.all(
+    result.scores.map(async ({ set, policy, scores: ref }) => ({
+      set,
+      policy,
+      scores: await store.readJson(ref, 'scores.json', Scores),
+    })),
+  );
+  const comparisons = await Promise.all(
+    result.comparisons.map(async ({ set, from, to, comparison }) => ({
+      set,
+      from,
+      to,
+      comparison: await store.readJson(comparison, 'comparison.json', Comparison),
+    })),
+  );
+  const pairs = result.artifacts['preference_pairs'];
+  return {
+    round: result.round,
+    result,
+    scores,
+    comparisons,
+    training: {
+      ...(await curve(store, result, 'preference_training')),
+      ...(await curve(store, result, 'infused_training')),
+    },
+    pairs: pairs === undefined ? [] : await pairSamples(store, result, pairs),
+    num_pairs: pairs?.num_records ?? 0,
+    dropped: pairs === undefined ? {} : await droppedByReason(store, pairs),
+    item_changes: await changes(store, result),
+  };
+}
+
+const MetricsLine = z.record(z.string(), z.number());
+
+async function curve(
+  store: Store,
+  { artifacts }: RoundResult,
+  stage: 'preference_training' | 'infused_training',
+): Promise<Partial<Record<typeof stage, TrainingRow[]>>> {
+  const adapter = artifacts[`adapter_${stage}`];
+  if (adapter === undefined) return {};
+  const lines = await all(store.readLines(adapter, 'metrics.jsonl', MetricsLine));
+  return { [stage]: lines.map(({ step, ...values }) => ({ step: step ?? 0, values })) };
+}
+
+async function droppedByReason(store: Store, pairs: ArtifactRef): Promise<Record<string, number>> {
+  const counts: Record<string, number> = {};
+  for await (const { reason } of store.readLines(pairs, 'dropped.jsonl', DroppedPair)) {
+    counts[reason] = (counts[reason] ?? 0) + 1;
+  }
+  return counts;
+}
+
+/** Pairs spread evenly over the round. */
+async function pairSamples(
+  store: Store,
+  { artifacts }: RoundResult,
+  ref: ArtifactRef,
+): Promise<ReportRound['pairs']> {
+  const every = Math.max(1, Math.ceil(ref.num_records / REPORT_LIMITS.pairs_per_round));
+  const picked: PreferencePair[] = [];
+  let place = 0;
+  for await (const pair of store.readLines(ref, 'pairs.jsonl', PreferencePair)) {
+    if (place % every === 0) picked.push(pair);
+    place += 1;
+  }
+  const images = artifacts['images'];
+  const { inputs } = await store.verify(ref);
+  const requests = await requestsOf(store, inputs);
+  return await Promise.all(
+    picked.map(async (pair) => ({
+      pair,
+      image_data_uri: await imageUri(
+        store,
+        images === undefined ? [] : [images],
+        pair.images[0]?.file,
+      ),
+      corrupted_image_data_uri: await imageUri(
+        store,
+        requests,
+        pair.provenance.corrupted_image?.file,
+      ),
+    })),
+  );
+}
+
+/** The request artifacts that the texts of the pairs were generated from; corrupted images lie there. */
+async function requestsOf(store: Store, inputs: readonly ArtifactRef[]): Promise<ArtifactRef[]> {
+  const generations = inputs.filter(({ kind }) => kind === 'generations');
+  const manifests = await Promise.all(generations.map(async (ref) => await store.verify(ref)));
+  return manifests.flatMap((manifest) =>
+    manifest.inputs.filter(({ kind }) => kind === 'generation_requests'),
+  );
+}
+
+async function imageUri(
+  store: Store,
+  folders: readonly ArtifactRef[],
+  file: string | undefined,
+): Promise<string | null> {
+  if (file === undefined) return null;
+  for (const folder of folders) {
+    const uri = await thumbnail(join(store.directory(folder), file));
+    if (uri !== null) return uri;
+  }
+  return null;
+}
+
+async function changes(store: Store, result: RoundResult): Promise<ReportRound['item_changes']> {
+  const last = result.comparisons.at(-1);
+  if (last === undefined) return null;
+  const scoresOf = (policy: string): ArtifactRef | undefined =>
+    result.scores.find((scored) => scored.set === last.set && scored.policy === policy)?.scores;
+  const [from, to] = [scoresOf(last.from), scoresOf(last.to)];
+  if (from === undefined || to === undefined) return null;
+  const before = new Map((await readItems(store, from)).map((item) => [item.item_id, item]));
+  const fixed: ItemChange[] = [];
+  const broken: ItemChange[] = [];
+  const { inputs } = await store.verify(to);
+  const sets = inputs.filter(({ kind }) => kind === 'evaluation_set');
+  for (const after of await readItems(store, to)) {
+    const earlier = before.get(after.item_id);
+    if (after.type !== 'answer' || earlier?.type !== 'answer' || earlier.score === after.score)
+      continue;
+    const list = after.score > earlier.score ? fixed : broken;
+    if (list.length < REPORT_LIMITS.item_changes_each) {
+      list.push(await changeOf(store, sets, last.set, earlier, after));
+    }
+  }
+  return { from: last.from, to: last.to, fixed, broken };
+}
+
+type Answer = Extract<ScoredItem, { type: 'answer' }>;
+
+async function changeOf(
+  store: Store,
+  sets: readonly ArtifactRef[],
+  set: string,
+  before: Answer,
+  after: Answer,
+): Promise<ItemChange> {
+  const { mode, question, question_type, expected, image_id } = after;
+  return {
+    set,
+    mode,
+    question,
+    question_type,
+    expected,
+    before: before.text,
+    after: after.text,
+    image_data_uri: await imageUri(store, sets, `files/${image_id}.png`),
+  };
+}
+
+function environment(run: RunConfig | null): ReportInput['environment'] {
+  return {
+    versions: { node: process.versions.node },
+    machine: `${cpus()[0]?.model ?? arch()} · ${String(availableParallelism())} cores`,
+    platform: `${platform()} ${release()}`,
+    num_threads: run === null ? null : (run.config.model.num_threads ?? availableParallelism()),
+  };
+}
+
+async function all<T>(records: AsyncIterable<T>): Promise<T[]> {
+  const list: T[] = [];
+  for await (const record of records) list.push(record);
+  return list;
+}
