@@ -50,11 +50,13 @@ export default tseslint.config(
       'no-restricted-imports': [
         'error',
         {
-          paths: ['node:fs', 'node:fs/promises'].map((name) => ({
-            name,
-            allowImportNamePattern: '^(read|stat|lstat|access|open|exists|realpath|Dirent|Stats)',
-            message: 'Benchmarks only read.',
-          })),
+          patterns: [
+            {
+              regex: '^node:fs',
+              allowImportNamePattern: '^(read|stat|lstat|access|open|exists|realpath|Dirent|Stats)',
+              message: 'Benchmarks only read.',
+            },
+          ],
         },
       ],
     },
