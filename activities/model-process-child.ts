@@ -118,13 +118,7 @@ export class ModelProcessChild {
     this.#stdin.write(`${canonicalJson(request)}\n`);
   }
 
-  /** Ends an idle process by closing its stdin; one that does not go is killed. */
-  async end(graceMs: number): Promise<void> {
-    this.#stdin.end();
-    await this.leave(graceMs);
-  }
-
-  /** SIGTERM to the group, time to save a checkpoint, then SIGKILL to the group. */
+  /** SIGTERM to the group, time to save what there is, then SIGKILL to the group. */
   async terminate(graceMs: number): Promise<void> {
     if (this.#exit === null) signalGroup(this.pid, 'SIGTERM');
     await this.leave(graceMs);

@@ -29,7 +29,7 @@ export interface ConversationOptions {
 export interface Graces {
   /** Milliseconds between SIGTERM and SIGKILL: time to finish a step and save a checkpoint. */
   readonly stopGraceMs: number;
-  /** Milliseconds between the end of stdin, or an error message, and SIGKILL. */
+  /** Milliseconds that an idle process, or one that reported an error, gets to go. */
   readonly endGraceMs: number;
 }
 

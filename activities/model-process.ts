@@ -27,7 +27,7 @@ interface Warm {
 
 /** One step of a large model and its checkpoint; a cancelled run has to be CANCELLED within 30 s. */
 const STOP_GRACE_MS = 20_000;
-/** Unloading a large model from a device. */
+/** An idle process has nothing to save, but a large model to take off its device. */
 const END_GRACE_MS = 10_000;
 
 /** The model process of a worker. Requests are run one after another. */
@@ -102,7 +102,7 @@ export class ModelProcesses {
   }
 
   async #retire(): Promise<void> {
-    await this.#warm?.child.end(this.#options.endGraceMs);
+    await this.#warm?.child.terminate(this.#options.endGraceMs);
     this.#warm = null;
   }
 }

@@ -8,13 +8,8 @@ import {
 } from '../contract/activities.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
 import type { ExperimentConfig } from '../contract/config.ts';
-import type {
-  InfusedTrainingConfig,
-  PreferenceTrainingConfig,
-} from '../contract/config-training.ts';
 import type { ModelProcessRequest, OptimizationSpec } from '../contract/model-process.ts';
 import type { Policy } from '../contract/status.ts';
-import type { JsonObject } from '../store/canonical.ts';
 import { SticflowError } from '../store/errors.ts';
 import { seedFor } from '../store/random.ts';
 import type { ActivityDependencies } from './context.ts';
@@ -22,6 +17,13 @@ import { finishedOrMade, modelParameters, policyInputs, type WorkFields } from '
 import { readRunConfig } from './prepare-run.ts';
 
 const STAGE_VERSION = 1;
+
+/** What a summary takes from `training.json`; the report reads the rest. */
+const TrainingFacts = z.looseObject({
+  num_examples: z.int(),
+  num_steps: z.int(),
+  dropped_over_length: z.array(z.json()),
+});
 
 export function trainingActivities(
   deps: ActivityDependencies,
@@ -96,7 +98,7 @@ async function trained(
         stage,
         seed,
         ...modelParameters(config.model),
-        training: knobsThatMatter(config[stage]),
+        training: config[stage],
       },
       version: STAGE_VERSION,
     },
@@ -106,12 +108,6 @@ async function trained(
       request(fields, { images: deps.store.directory(images), corrupted: null }, seed),
   });
   return { adapter, summary: await summaryOf(deps, adapter) };
-}
-
-/** How often a checkpoint is saved changes no byte of the adapter. */
-function knobsThatMatter(config: PreferenceTrainingConfig | InfusedTrainingConfig): JsonObject {
-  const { save_steps: _saveSteps, ...knobs } = config;
-  return knobs;
 }
 
 /**
@@ -128,13 +124,15 @@ async function imagesOf({ store }: ActivityDependencies, data: ArtifactRef): Pro
   );
 }
 
-/** The figures of `training.json`: also there when the training was finished by an earlier attempt. */
+/** The figures of a training, from its result: also there when an earlier attempt finished it. */
 async function summaryOf(
   { store }: ActivityDependencies,
   adapter: ArtifactRef,
 ): Promise<Record<string, number>> {
-  const facts = await store.readJson(adapter, 'training.json', z.record(z.string(), z.json()));
-  return Object.fromEntries(
-    Object.entries(facts).filter((fact): fact is [string, number] => typeof fact[1] === 'number'),
+  const { num_examples, num_steps, dropped_over_length } = await store.readJson(
+    adapter,
+    'training.json',
+    TrainingFacts,
   );
+  return { num_examples, num_steps, num_dropped_over_length: dropped_over_length.length };
 }
