@@ -27,7 +27,7 @@ export function temporalCli({ root, logPath, env = process.env, downloader = DOW
   };
   return {
     name: 'Temporal CLI',
-    doing: 'downloading, or building with Go where the download is out of reach (about 3 minutes)',
+    doing: 'downloading, or building with Go where the download is out of reach (some minutes)',
     isDone: () => find() !== undefined,
     run: async () => {
       const folder = cacheFolder(env);
