@@ -6,7 +6,6 @@ logs to stderr. torch is imported when the first request needs it, so that the g
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import os
@@ -25,6 +24,7 @@ from sticflow_ml.errors import (
 )
 from sticflow_ml.lifeline import Lifeline
 from sticflow_ml.protocol import PROTOCOL_VERSION, MessageStream
+from sticflow_ml.server import Server
 
 ENVIRONMENT = {
     "HF_HUB_OFFLINE": "1",
@@ -53,18 +53,12 @@ def main() -> int:
     lifeline.start()
     stream.hello()
     request_id: str | None = None
-    server = None
+    server = Server(stream, lifeline)
     try:
         for line in lifeline.requests():
             request_id = None
             request = _parse(line)
             request_id = request.request_id
-            if server is None:
-                from sticflow_ml.server import Server
-
-                # What is imported stays: later collections need not look at it again.
-                gc.freeze()
-                server = Server(stream, lifeline)
             server.serve(request)
     except Stopped:
         return EXIT_STOPPED

@@ -31,15 +31,19 @@ class Turn:
     end: int
 
 
-def load_processor(path: Path, image_backend: str) -> ProcessorMixin:
+def load_processor(path: Path, image_backend: str | None) -> ProcessorMixin:
     """Load the processor with the named image backend; the two backends resize differently.
+
+    Args:
+        path: Folder of the checkpoint.
+        image_backend: `pil` or `torchvision`; None takes whichever is there.
 
     Raises:
         SticflowError: `ModelInvalid` when a part is missing, with what to add.
     """
     try:
         processor = AutoProcessor.from_pretrained(
-            path, local_files_only=True, trust_remote_code=False, backend=image_backend
+            path, local_files_only=True, trust_remote_code=False, backend=image_backend or "pil"
         )
     except (OSError, ValueError, TypeError, KeyError, ImportError) as error:
         raise SticflowError(
@@ -56,7 +60,7 @@ def load_processor(path: Path, image_backend: str) -> ProcessorMixin:
             "of the checkpoint.",
         )
     actual = "pil" if type(processor.image_processor).__name__.endswith("Pil") else "torchvision"
-    if actual != image_backend:
+    if image_backend not in (None, actual):
         raise SticflowError(
             "ModelInvalid",
             f"Expected model.image_backend {image_backend}, but this checkpoint's image processor "
@@ -105,6 +109,10 @@ class Chat:
         """Token of padded places; they are masked, so any does where the checkpoint names none."""
         pad = self._tokenizer.pad_token_id
         return pad if pad is not None else min(self.stop_token_ids)
+
+    def count_image_tokens(self, token_ids: list[int]) -> int:
+        """How many of the tokens stand for parts of an image."""
+        return token_ids.count(self._tokenizer.convert_tokens_to_ids(self.image_token))
 
     def prompt_ids(self, messages: list[Message], image_replacement: str) -> list[int]:
         """Tokens of a conversation up to where the assistant is to speak."""

@@ -36,7 +36,7 @@ MAX_HALVINGS = 3
 
 
 def generate(
-    request: GenerateRequest, *, policy: WarmPolicy, reporter: Reporter, lifeline: Lifeline
+    request: GenerateRequest, *, warm: WarmPolicy, reporter: Reporter, lifeline: Lifeline
 ) -> None:
     """Write `output/generations.jsonl` and `output/generation.json` and report the result.
 
@@ -50,7 +50,7 @@ def generate(
     identity = _identity(request)
     if not _is_finished(output, identity):
         run = _Run(request, requests, identity, reporter=reporter, lifeline=lifeline)
-        run.write_all(policy)
+        run.write_all(warm)
         fill_directory(output, run.fill_output)
     facts = read_json(output / "generation.json")
     reporter.result(
@@ -126,16 +126,14 @@ class _Run:
         self._deviations: list[dict[str, Any]] = []
         self._generations: list[dict[str, Any]] = []
 
-    def write_all(self, policy: WarmPolicy) -> None:
+    def write_all(self, warm: WarmPolicy) -> None:
         """Write what is missing, batch by batch."""
         faults = Faults(self._work_dir)
         partial = self._open_partial()
         try:
-            loaded = policy.for_generation(
-                self._request.model, self._request.adapter, self._reporter
-            )
+            loaded = warm.for_generation(self._request.model, self._request.adapter, self._reporter)
             images = loaded.images(self._request.image_roots)
-            self._facts = _facts_of(loaded, policy)
+            self._facts = _facts_of(loaded, warm)
             for batch in self._batches[partial.num_groups :]:
                 self._lifeline.raise_if_stopped()
                 faults.reach("generate.batch")
@@ -260,13 +258,13 @@ def _as_line(request: GenerationRequest, row: Written, loaded: LoadedModel) -> d
     ).model_dump()
 
 
-def _facts_of(loaded: LoadedModel, policy: WarmPolicy) -> dict[str, Any]:
+def _facts_of(loaded: LoadedModel, warm: WarmPolicy) -> dict[str, Any]:
     device = loaded.device.type
     return {
         "engine": "hf",
         "versions": {name: version(name) for name in ("torch", "transformers", "peft")},
         "device": torch.cuda.get_device_name() if device == "cuda" else device,
         "template_sha256": loaded.chat.template_sha256,
-        "adapter_mode": policy.adapter_mode,
+        "adapter_mode": warm.adapter_mode,
         "images_encoded_once": loaded.encodes_images_apart,
     }

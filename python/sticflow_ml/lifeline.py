@@ -25,6 +25,7 @@ class Lifeline:
     def __init__(self) -> None:
         self._lines: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         self._is_idle = threading.Event()
+        self._is_idle.set()
         self._stop = threading.Event()
 
     def start(self) -> None:

@@ -1,12 +1,13 @@
-"""Serve one request: lock its work folder, run the command, keep or drop the model."""
+"""Serve one request: lock its work folder, run the command, keep or drop the model.
+
+A command is imported when it is first asked for: a download needs no torch.
+"""
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
-import torch
-
-from sticflow_ml.adapters import WarmPolicy
 from sticflow_ml.contract import (
     DownloadModelRequest,
     GenerateRequest,
@@ -14,13 +15,8 @@ from sticflow_ml.contract import (
     TrainInfusedRequest,
     TrainPreferenceRequest,
 )
-from sticflow_ml.download_model import download_model
 from sticflow_ml.errors import SticflowError
-from sticflow_ml.generate import generate
-from sticflow_ml.infused_training import train_infused
-from sticflow_ml.inspect_model import inspect_model
 from sticflow_ml.lifeline import Lifeline
-from sticflow_ml.preference_training import train_preference
 from sticflow_ml.protocol import MessageStream, Reporter
 from sticflow_ml.work_folder import locked
 
@@ -34,7 +30,7 @@ class Server:
     def __init__(self, stream: MessageStream, lifeline: Lifeline) -> None:
         self._stream = stream
         self._lifeline = lifeline
-        self._policy = WarmPolicy()
+        self._commands: _ModelCommands | None = None
 
     def serve(self, request: Request) -> None:
         """Run one request to its `result` message.
@@ -44,17 +40,16 @@ class Server:
             Stopped: SIGTERM came.
         """
         reporter = Reporter(self._stream, request.request_id)
-        try:
-            if isinstance(request, WorkRequest):
-                self._work(request, reporter)
-            else:
-                self._about_models(request, reporter)
-        except torch.OutOfMemoryError as error:
-            raise SticflowError(
-                "OutOfMemory",
-                f"Expected the model to fit into the memory of the device, got: {error}. Free the "
-                "device, or use a smaller model.dtype.",
-            ) from error
+        if isinstance(request, DownloadModelRequest):
+            from sticflow_ml.download_model import download_model
+
+            download_model(request, reporter)
+        elif isinstance(request, InspectModelRequest):
+            from sticflow_ml.inspect_model import inspect_model
+
+            inspect_model(Path(request.path), reporter)
+        else:
+            self._work(request, reporter)
 
     def _work(self, request: WorkRequest, reporter: Reporter) -> None:
         timeout = request.lock_timeout_seconds
@@ -64,21 +59,43 @@ class Server:
             timeout_seconds=timeout,
             on_wait=lambda: reporter.progress("waiting_for_lock", 0, timeout, "items"),
         ):
-            if isinstance(request, GenerateRequest):
-                generate(request, policy=self._policy, reporter=reporter, lifeline=self._lifeline)
-            elif isinstance(request, TrainPreferenceRequest):
-                train_preference(
-                    request, warm=self._policy, reporter=reporter, lifeline=self._lifeline
-                )
-            else:
-                train_infused(
-                    request, warm=self._policy, reporter=reporter, lifeline=self._lifeline
-                )
+            if self._commands is None:
+                reporter.progress("loading", 0, 1, "items")
+                self._commands = _ModelCommands()
+            self._commands.run(request, reporter, self._lifeline)
 
-    def _about_models(
-        self, request: InspectModelRequest | DownloadModelRequest, reporter: Reporter
-    ) -> None:
-        if isinstance(request, InspectModelRequest):
-            inspect_model(Path(request.path), reporter)
-        else:
-            download_model(request, reporter)
+
+class _ModelCommands:
+    """The commands that need a model, and the model that they left in memory."""
+
+    def __init__(self) -> None:
+        # Ten seconds of imports, on the first request only.
+        from sticflow_ml.adapters import WarmPolicy
+        from sticflow_ml.generate import generate
+        from sticflow_ml.infused_training import train_infused
+        from sticflow_ml.preference_training import train_preference
+
+        self._generate = generate
+        self._train_preference = train_preference
+        self._train_infused = train_infused
+        self._warm = WarmPolicy()
+        # What is imported stays: later collections need not look at it again.
+        gc.freeze()
+
+    def run(self, request: WorkRequest, reporter: Reporter, lifeline: Lifeline) -> None:
+        import torch
+
+        common = {"warm": self._warm, "reporter": reporter, "lifeline": lifeline}
+        try:
+            if isinstance(request, GenerateRequest):
+                self._generate(request, **common)
+            elif isinstance(request, TrainPreferenceRequest):
+                self._train_preference(request, **common)
+            else:
+                self._train_infused(request, **common)
+        except torch.OutOfMemoryError as error:
+            raise SticflowError(
+                "OutOfMemory",
+                f"Expected the work to fit into the memory of the device, got: {error}. Free the "
+                "device, or lower micro_batch_size, batch_size or max_length.",
+            ) from error

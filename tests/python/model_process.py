@@ -53,7 +53,7 @@ class ModelProcess:
     @classmethod
     def fork(cls, *, faults: str = "", log: Path = Path(os.devnull)) -> Self:
         """Start a copy of this process that serves requests."""
-        import sticflow_ml.server  # noqa: F401 - imported before the fork, once
+        from sticflow_ml import generate, infused_training, preference_training  # noqa: F401
 
         gc.freeze()  # the copy's collections are quick then
         requests_read, requests_write = os.pipe()

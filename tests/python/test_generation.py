@@ -1,0 +1,262 @@
+"""`generate` on tiny random checkpoints of the real classes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from model_process import ModelProcess
+from tiny_models import FAMILIES
+from tiny_requests import (
+    generation_rows,
+    output_hashes,
+    pair_rows,
+    read_lines,
+    work_request,
+    write_lines,
+)
+
+NUM_ROWS = 18
+
+
+@pytest.fixture
+def request_for(checkpoints: dict[str, Path], pictures: Path, tmp_path: Path):
+    """Build a request; `name` is its work folder."""
+
+    def build(
+        name: str,
+        *,
+        family: str = "llava",
+        rows: list[dict[str, Any]] | None = None,
+        **changes: Any,
+    ) -> dict[str, Any]:
+        rows = generation_rows(NUM_ROWS) if rows is None else rows
+        request = {
+            "requests_path": str(write_lines(tmp_path / f"{name}.jsonl", rows)),
+            "image_roots": {"images": str(pictures), "corrupted": None},
+            "batch_size": 5,
+            **changes,
+        }
+        return work_request("generate", checkpoints[family], tmp_path / name, **request)
+
+    return build
+
+
+def _texts(request: dict[str, Any]) -> list[dict[str, Any]]:
+    return read_lines(Path(request["work_dir"]) / "output" / "generations.jsonl")
+
+
+def _generate(*requests: dict[str, Any], faults: str = "") -> ModelProcess:
+    with ModelProcess.fork(faults=faults) as process:
+        for request in requests:
+            result = process.run(request)
+            assert result is not None
+            assert result["type"] == "result", result
+        return process
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_answers_every_request_in_order(request_for, family: str) -> None:
+    request = request_for("work", family=family)
+
+    _generate(request)
+
+    texts = _texts(request)
+    assert [text["request_id"] for text in texts] == [f"row-{n}" for n in range(NUM_ROWS)]
+    for text, row in zip(texts, generation_rows(NUM_ROWS), strict=True):
+        assert text["num_tokens"] <= row["max_new_tokens"]
+        assert (text["finish_reason"] == "length") == (text["num_tokens"] == row["max_new_tokens"])
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_text_does_not_depend_on_the_batch_it_is_written_in(request_for, family: str) -> None:
+    # transformers issues 32268 and 30962: right padding changed texts silently
+    alone = request_for("alone", family=family, batch_size=1)
+    together = request_for("together", family=family, batch_size=NUM_ROWS)
+
+    _generate(alone, together)
+
+    assert _texts(alone) == _texts(together)
+
+
+def test_a_text_does_not_depend_on_the_other_requests_of_its_file(request_for) -> None:
+    rows = generation_rows(NUM_ROWS)
+    whole, part = request_for("whole", rows=rows), request_for("part", rows=rows[4:9])
+
+    _generate(whole, part)
+
+    assert _texts(part) == _texts(whole)[4:9]
+
+
+def test_the_seed_of_a_row_decides_its_sampled_text_and_no_other(request_for) -> None:
+    rows = generation_rows(6, temperature=1.0, top_p=None, max_new_tokens=12)
+    other = [{**row, "seed": 77} if row["request_id"] == "row-2" else row for row in rows]
+    first, second = request_for("first", rows=rows), request_for("second", rows=other)
+
+    _generate(first, second)
+
+    changed = [a != b for a, b in zip(_texts(first), _texts(second), strict=True)]
+    assert changed == [False, False, True, False, False, False]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_image_decides_the_text(request_for, family: str) -> None:
+    # transformers issue 43386: a fall-back to text-only generation would not fail
+    rows = generation_rows(3, temperature=0, max_new_tokens=12)
+    other = [{**row, "image": {"root": "images", "file": "3.png"}} for row in rows]
+    first = request_for("first", family=family, rows=rows)
+    second = request_for("second", family=family, rows=other)
+
+    _generate(first, second)
+
+    assert all(a["text"] != b["text"] for a, b in zip(_texts(first), _texts(second), strict=True))
+
+
+def test_a_generation_killed_anywhere_ends_with_the_same_bytes(request_for) -> None:
+    whole, killed = request_for("whole"), request_for("killed")
+    _generate(whole)
+    faults = "generate.batch:kill@1,generate.batch:kill@2,generate.memory:kill@2"
+
+    results = []
+    for attempt in range(1, 5):
+        with ModelProcess.fork(faults=faults) as process:
+            results.append(process.run({**killed, "attempt": attempt}))
+
+    assert results[:3] == [None, None, None]
+    assert results[3] is not None
+    assert output_hashes(Path(killed["work_dir"])) == output_hashes(Path(whole["work_dir"]))
+
+
+def test_a_torn_line_is_written_again(request_for) -> None:
+    whole, torn = request_for("whole"), request_for("torn")
+    _generate(whole)
+    with ModelProcess.fork(faults="generate.batch:kill@3") as process:
+        process.run(torn)
+    partial = Path(torn["work_dir"]) / "generations.partial.jsonl"
+    partial.write_bytes(partial.read_bytes()[:-7])
+
+    _generate(torn)
+
+    assert output_hashes(Path(torn["work_dir"])) == output_hashes(Path(whole["work_dir"]))
+
+
+def test_texts_of_another_policy_in_the_work_folder_are_not_used(request_for) -> None:
+    request = request_for("work")
+    with ModelProcess.fork(faults="generate.batch:kill@3") as process:
+        process.run(request)
+    request["model"]["sha256"] = "b" * 64
+
+    process = _generate(request)
+
+    assert process.named("notice") == ["partial_discarded"]
+    assert "model_sha256" in [m for m in process.messages if m["type"] == "notice"][0]["detail"]
+
+
+def test_a_finished_request_is_answered_without_loading_a_model(request_for) -> None:
+    request = request_for("work")
+    _generate(request)
+
+    process = _generate({**request, "attempt": 2})
+
+    assert "generating" not in process.named("progress")
+
+
+def test_the_base_stays_in_memory_between_requests(request_for) -> None:
+    process = _generate(request_for("first"))
+    alone = process.named("progress").count("loading")
+
+    process = _generate(request_for("second"), request_for("third"))
+
+    assert process.named("progress").count("loading") == alone
+
+
+def test_memory_that_does_not_suffice_halves_the_batch_and_is_recorded(request_for) -> None:
+    plain, tight = request_for("plain"), request_for("tight")
+    _generate(plain)
+
+    process = _generate(tight, faults="generate.memory:out_of_memory@2")
+
+    facts = json.loads((Path(tight["work_dir"]) / "output" / "generation.json").read_text())
+    assert process.named("notice") == ["batch_halved"]
+    assert [deviation["name"] for deviation in facts["deviations"]] == ["batch_halved"]
+    assert _texts(tight) == _texts(plain)
+
+
+def test_memory_that_never_suffices_is_a_typed_failure(request_for) -> None:
+    faults = ",".join(f"generate.memory:out_of_memory@{number}" for number in range(1, 9))
+    with ModelProcess.fork(faults=faults) as process:
+        error = process.run(request_for("work", batch_size=16))
+
+        assert error is not None
+        assert error["code"] == "OutOfMemory"
+        assert error["details"]["rows"] == 2
+        assert process.exit_code() == 1
+
+
+def test_an_adapter_changes_the_texts_and_leaves_with_its_request(
+    request_for, checkpoints: dict[str, Path], pictures: Path, tmp_path: Path
+) -> None:
+    adapter = _trained_adapter(checkpoints["llava"], pictures, tmp_path)
+    before, after = request_for("before"), request_for("after")
+    adapted = request_for("adapted", adapter=adapter)
+
+    _generate(before, adapted, after)
+
+    assert _texts(adapted) != _texts(before)
+    assert _texts(after) == _texts(before)
+
+
+def test_an_adapter_of_another_base_is_refused(
+    request_for, checkpoints: dict[str, Path], pictures: Path, tmp_path: Path
+) -> None:
+    adapter = _trained_adapter(checkpoints["llava"], pictures, tmp_path)
+    request = request_for("work", adapter=adapter)
+    request["model"]["sha256"] = "b" * 64
+
+    with ModelProcess.fork() as process:
+        error = process.run(request)
+
+    assert error is not None
+    assert error["code"] == "ModelInvalid"
+    assert "bbbbbbbbbbbb" in error["message"]
+
+
+def test_a_missing_image_is_named(request_for) -> None:
+    rows = generation_rows(2, image={"root": "images", "file": "absent.png"})
+    with ModelProcess.fork() as process:
+        error = process.run(request_for("work", rows=rows))
+
+    assert error is not None
+    assert error["code"] == "DataInvalid"
+    assert error["details"]["image"] == "absent.png"
+
+
+def test_a_broken_line_is_named_by_file_and_number(request_for) -> None:
+    rows = generation_rows(3)
+    del rows[1]["seed"]
+    with ModelProcess.fork() as process:
+        error = process.run(request_for("work", rows=rows))
+
+    assert error is not None
+    assert error["code"] == "DataInvalid"
+    assert "line 2 of work.jsonl" in error["message"]
+    assert "seed" in error["message"]
+
+
+def _trained_adapter(checkpoint: Path, pictures: Path, tmp_path: Path) -> dict[str, str]:
+    from tiny_requests import LORA, LOSS, OPTIMIZATION
+
+    request = work_request(
+        "train_preference",
+        checkpoint,
+        tmp_path / "training",
+        pairs_path=str(write_lines(tmp_path / "pairs.jsonl", pair_rows(4))),
+        image_roots={"images": str(pictures), "corrupted": None},
+        lora=LORA,
+        loss=LOSS,
+        optimization=OPTIMIZATION | {"learning_rate": 0.1},
+    )
+    _generate(request)
+    return {"path": str(tmp_path / "training" / "output"), "sha256": "c" * 64}
