@@ -1,6 +1,6 @@
 /**
- * The paper's two corruptions h(v), on 8-bit RGB: low resolution, and colour jitter as torchvision defines
- * it (STIC 993734e stic/generate_pref.py:48-54: Resize(20); ColorJitter(brightness=0.5, hue=0.3)).
+ * The paper's two corruptions h(v), on 8-bit RGB: low resolution, and colour jitter with the very bytes
+ * that torchvision gives for PIL images (STIC 993734e stic/generate_pref.py:48-54: Resize(20); ColorJitter(brightness=0.5, hue=0.3)).
  */
 import type { Corruption } from '../contract/records.ts';
 import { sharp } from './safe-sharp.ts';
@@ -32,41 +32,58 @@ export async function corruptImage(path: string, corruption: Corruption): Promis
     .toBuffer();
 }
 
-/** Multiplies and clamps, in place; truncates like a cast to uint8. */
+/** In place, as Pillow's `ImageEnhance.Brightness`: in float32, cut to a byte by truncation. */
 export function adjustBrightness(rgb: Uint8Array, factor: number): void {
+  const single = Math.fround(factor);
   for (let index = 0; index < rgb.length; index += 1) {
-    rgb[index] = Math.min(255, Math.floor((rgb[index] ?? 0) * factor));
+    rgb[index] = Math.min(255, Math.trunc(Math.fround((rgb[index] ?? 0) * single)));
   }
 }
 
-/** Turns the hue by a share of the circle, in place; `rgb` holds whole pixels. */
+/**
+ * Turns the hue by a share of the circle, in place; `rgb` holds whole pixels. Goes through Pillow's HSV of
+ * three bytes and back, as torchvision does for PIL images: 255 steps, the shift wraps at 256.
+ */
 export function shiftHue(rgb: Uint8Array, shift: number): void {
+  const steps = Math.trunc(shift * 255);
   for (let index = 0; index + 2 < rgb.length; index += 3) {
-    const [red, green, blue] = [rgb[index] ?? 0, rgb[index + 1] ?? 0, rgb[index + 2] ?? 0];
-    rgb.set(turned(red / 255, green / 255, blue / 255, shift), index);
+    const [hue, saturation, value] = toHsv(
+      rgb[index] ?? 0,
+      rgb[index + 1] ?? 0,
+      rgb[index + 2] ?? 0,
+    );
+    rgb.set(toRgb((hue + steps) & 255, saturation, value), index);
   }
 }
 
-/** RGB to HSV, hue turned, and back; channels in 0..1, result in 0..255. */
-function turned(red: number, green: number, blue: number, shift: number): number[] {
+type Pixel = [number, number, number];
+
+function toHsv(red: number, green: number, blue: number): Pixel {
   const value = Math.max(red, green, blue);
   const chroma = value - Math.min(red, green, blue);
-  const hue = chroma === 0 ? 0 : hueOf(red, green, blue, { value, chroma });
-  const sixth = (((hue / 6 + shift) % 1) + 1) % 1;
-  const channel = (offset: number): number => {
-    const place = (offset + sixth * 6) % 6;
-    return value - chroma * Math.max(0, Math.min(place, 4 - place, 1));
-  };
-  return [channel(5), channel(3), channel(1)].map((part) => Math.round(part * 255));
+  if (chroma === 0) return [0, 0, value];
+  const distance = (channel: number): number => Math.fround((value - channel) / chroma);
+  const [r, g, b] = [distance(red), distance(green), distance(blue)];
+  const sixths = value === red ? b - g : value === green ? 2 + r - b : 4 + g - r;
+  const hue = Math.fround((Math.fround(sixths) / 6 + 1) % 1);
+  return [Math.trunc(hue * 255), Math.trunc(Math.fround(chroma / value) * 255), value];
 }
 
-function hueOf(
-  red: number,
-  green: number,
-  blue: number,
-  { value, chroma }: { readonly value: number; readonly chroma: number },
-): number {
-  if (value === red) return ((green - blue) / chroma + 6) % 6;
-  if (value === green) return (blue - red) / chroma + 2;
-  return (red - green) / chroma + 4;
+function toRgb(hue: number, saturation: number, value: number): Pixel {
+  if (saturation === 0) return [value, value, value];
+  const place = Math.fround((hue * 6) / 255);
+  const sixth = Math.floor(place);
+  const rest = Math.fround(place - sixth);
+  const share = Math.fround(saturation / 255);
+  const channel = (part: number): number => Math.round(Math.fround(value * (1 - share * part)));
+  const [low, falling, rising] = [channel(1), channel(rest), channel(1 - rest)];
+  const sectors: readonly Pixel[] = [
+    [value, rising, low],
+    [falling, value, low],
+    [low, value, rising],
+    [low, falling, value],
+    [rising, low, value],
+    [value, low, falling],
+  ];
+  return sectors[sixth % 6] ?? [value, value, value];
 }

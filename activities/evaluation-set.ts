@@ -8,6 +8,7 @@ import { SticflowError } from '../store/errors.ts';
 import { readLines, writeLines } from '../store/lines.ts';
 import { seedFor, shuffledOrder } from '../store/random.ts';
 import { resolveSource } from '../store/sources.ts';
+import { collected } from './collected.ts';
 import type { ActivityDependencies } from './context.ts';
 import { buildImageArtifact } from './image-artifact.ts';
 import { listNames } from './image-sources.ts';
@@ -29,14 +30,15 @@ export function evaluationSetActivities(
       const set = config.evaluation.sets.find((candidate) => candidate.name === name);
       if (set === undefined) throw unknownSet(name);
       const root = await resolveSource(deps.workspace, set.image_root);
-      const questions = await readAll(
-        await resolveSource(deps.workspace, set.questions),
-        QuestionLine,
+      const lines = await collected(
+        readLines(await resolveSource(deps.workspace, set.questions), QuestionLine),
       );
+      refuseRepeatedIds(name, lines);
+      const questions = lines.map((line) => withSuffix(line, set.question_suffix));
       const truth =
         set.truth === null
           ? []
-          : await readAll(await resolveSource(deps.workspace, set.truth), TruthLine);
+          : await collected(readLines(await resolveSource(deps.workspace, set.truth), TruthLine));
       const names = drawnNames(questions, set.max_images, seedFor(config.seed, 'evaluation', name));
       const { ref: evaluation_set, counts } = await buildImageArtifact(deps, {
         kind: 'evaluation_set',
@@ -56,7 +58,9 @@ export function evaluationSetActivities(
           return images.length;
         },
       });
-      return { evaluation_set, counts: { ...counts, questions: questions.length } };
+      // Of a drawn subset, and of images that decode, only some questions are left.
+      const kept = deps.store.readLines(evaluation_set, 'questions.jsonl', QuestionRecord);
+      return { evaluation_set, counts: { ...counts, questions: (await collected(kept)).length } };
     },
   };
 }
@@ -82,10 +86,29 @@ function drawnNames(
   return names.filter((_, index) => chosen.has(index));
 }
 
-async function readAll<S extends z.ZodType>(path: string, schema: S): Promise<z.output<S>[]> {
-  const records: z.output<S>[] = [];
-  for await (const record of readLines(path, schema)) records.push(record);
-  return records;
+/** The question as it is asked in every mode. */
+function withSuffix<R extends { readonly question: string }>(line: R, suffix: string): R {
+  return suffix === ''
+    ? line
+    : {
+        ...line,
+        question: `${line.question}
+${suffix}`,
+      };
+}
+
+/** Texts are joined by id: a repeated one would be scored with another question's text. */
+function refuseRepeatedIds(set: string, lines: readonly { readonly question_id: string }[]): void {
+  const seen = new Set<string>();
+  for (const { question_id } of lines) {
+    if (seen.has(question_id)) {
+      throw new SticflowError(
+        'DataInvalid',
+        `Expected each question_id of the evaluation set ${set} once, "${question_id}" is there twice.`,
+      );
+    }
+    seen.add(question_id);
+  }
 }
 
 function unknownSet(name: string): SticflowError {

@@ -2,10 +2,11 @@
 import { join } from 'node:path';
 import type { ArtifactKind, ArtifactRef } from '../contract/artifact.ts';
 import type { ImagesConfig } from '../contract/config.ts';
-import type { QuarantineRecord } from '../contract/records.ts';
+import { DuplicateRecord, ImageRecord, QuarantineRecord } from '../contract/records.ts';
 import type { JsonObject } from '../store/canonical.ts';
 import { writeLines } from '../store/lines.ts';
-import type { BuildSpec } from '../store/store.ts';
+import type { BuildSpec, Store } from '../store/store.ts';
+import { collected } from './collected.ts';
 import type { ActivityDependencies } from './context.ts';
 import {
   decodeImages,
@@ -48,8 +49,11 @@ export async function buildImageArtifact(
       version: artifact.version,
     };
     const key = store.key(spec);
-    const workDirectory = await store.workDirectory(artifact.kind, key);
-    const intake = await decodeImages(all, workDirectory, limits, progress);
+    const finished = await store.find(artifact.kind, key);
+    const intake =
+      finished === null
+        ? await decodeImages(all, await store.workDirectory(artifact.kind, key), limits, progress)
+        : await readIntake(store, finished);
     const num_items = listing.candidates.length + listing.quarantined.length;
     refuseTooManyBad({
       what: artifact.what,
@@ -59,7 +63,7 @@ export async function buildImageArtifact(
       listed_in: 'the quarantine list of the report',
     });
     const ref = await store.build(spec, async (directory) => {
-      await placeImages(intake.images, workDirectory, directory);
+      await placeImages(intake.images, await store.workDirectory(artifact.kind, key), directory);
       await writeLines(join(directory, 'images.jsonl'), intake.images);
       await writeLines(join(directory, 'quarantine.jsonl'), sorted(intake.quarantined));
       await writeLines(join(directory, 'duplicates.jsonl'), intake.duplicates);
@@ -77,6 +81,15 @@ export async function buildImageArtifact(
       },
     };
   });
+}
+
+/** What an earlier attempt found, so that a retry decodes nothing. */
+async function readIntake(store: Store, ref: ArtifactRef): Promise<Intake> {
+  return {
+    images: await collected(store.readLines(ref, 'images.jsonl', ImageRecord)),
+    duplicates: await collected(store.readLines(ref, 'duplicates.jsonl', DuplicateRecord)),
+    quarantined: await collected(store.readLines(ref, 'quarantine.jsonl', QuarantineRecord)),
+  };
 }
 
 function sorted(records: readonly QuarantineRecord[]): QuarantineRecord[] {

@@ -13,6 +13,7 @@ import { SticflowError } from '../store/errors.ts';
 import { writeLines } from '../store/lines.ts';
 import type { ActivityDependencies } from './context.ts';
 import { IMAGE_FILES, imageFileName } from './image-intake.ts';
+import { policyId } from './policy-id.ts';
 import { readRunConfig } from './prepare-run.ts';
 import { finishedShard } from './shard-plan.ts';
 
@@ -32,12 +33,13 @@ export function infusionActivities(
     async collectInfusedExamples(raw) {
       const input = CollectInfusedExamplesInput.parse(raw);
       const run = await readRunConfig(deps.store, input.config);
-      const { descriptions, generations } = await readDescriptions(deps, run, input);
+      const { descriptions, inputs } = await readDescriptions(deps, run, input);
       const spec = {
         kind: 'infused_examples' as const,
-        inputs: [input.instructions, ...generations],
+        inputs: [input.instructions, ...inputs],
         parameters: {
           round: input.round,
+          policy: policyId(input.policy),
           template: run.prompts.infusion_template.template,
           describe: input.shards === null ? 'none' : 'policy',
         },
@@ -66,13 +68,13 @@ async function readDescriptions(
   { store }: ActivityDependencies,
   run: RunConfig,
   { shards }: CollectInput,
-): Promise<{ descriptions: Map<string, Description> | null; generations: ArtifactRef[] }> {
-  if (shards === null) return { descriptions: null, generations: [] };
+): Promise<{ descriptions: Map<string, Description> | null; inputs: ArtifactRef[] }> {
+  if (shards === null) return { descriptions: null, inputs: [] };
   const descriptions = new Map<string, Description>();
   const used: ArtifactRef[] = [];
   for (let shard = 0; shard < shards.num_shards; shard += 1) {
     const { requests, generations } = await finishedShard(store, run, shards, shard);
-    used.push(generations);
+    used.push(requests, generations);
     const texts = new Map<string, Generation>();
     for await (const text of store.readLines(generations, 'generations.jsonl', Generation)) {
       texts.set(text.request_id, text);
@@ -88,7 +90,7 @@ async function readDescriptions(
       }
     }
   }
-  return { descriptions, generations: used };
+  return { descriptions, inputs: used };
 }
 
 function exampleOf(
@@ -122,7 +124,7 @@ function exampleOf(
     provenance: {
       image_id,
       round,
-      policy: { model_sha256: policy.model.sha256, adapter_sha256: policy.adapter?.sha256 ?? null },
+      policy: policyId(policy),
       description: description?.text ?? null,
       description_prompt_id: description?.prompt_id ?? null,
       description_seed: description?.seed ?? null,

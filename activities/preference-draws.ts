@@ -20,10 +20,10 @@ export function drawPreference(
   const { image_id, source_name } = image;
   const draw = (purpose: string): number => uniform(config.seed, round, image_id, purpose);
   const normal = pick(prompts.normal, draw('prompt'));
-  const is_bad = draw('branch') < config.preference.bad_prompt_ratio;
+  const isBad = draw('branch') < config.preference.bad_prompt_ratio;
   const bad = pick(prompts.bad, draw('bad_prompt'));
-  const corruption = is_bad ? null : drawCorruption(config.preference, image, draw);
-  const rejected = is_bad ? bad : normal;
+  const corruption = isBad ? null : drawCorruption(config.preference, image, draw);
+  const rejected = isBad ? bad : normal;
   return {
     image_id,
     source_name,
@@ -57,11 +57,14 @@ function drawCorruption(
 ): Corruption {
   if (draw('corruption') < low_resolution_ratio) {
     const side = low_resolution.shorter_side_pixels;
-    const scale = side / Math.min(width, height);
-    // torchvision's Resize truncates the longer side.
+    // torchvision's Resize truncates the longer side, and multiplies before it divides.
+    const longer = Math.max(
+      1,
+      Math.trunc((side * Math.max(width, height)) / Math.min(width, height)),
+    );
     return width <= height
-      ? { kind: 'low_resolution', width: side, height: Math.max(1, Math.trunc(height * scale)) }
-      : { kind: 'low_resolution', width: Math.max(1, Math.trunc(width * scale)), height: side };
+      ? { kind: 'low_resolution', width: side, height: longer }
+      : { kind: 'low_resolution', width: longer, height: side };
   }
   const { brightness, hue } = color_jitter;
   return {

@@ -14,6 +14,7 @@ import { writeLines } from '../store/lines.ts';
 import type { ActivityDependencies } from './context.ts';
 import { degeneracyOf } from './degenerate.ts';
 import { IMAGE_FILES, imageFileName } from './image-intake.ts';
+import { policyId } from './policy-id.ts';
 import { readRunConfig } from './prepare-run.ts';
 import { withProgress } from './progress.ts';
 import { finishedShard } from './shard-plan.ts';
@@ -27,7 +28,7 @@ export function preferenceActivities(
     async collectPreferencePairs(input) {
       const { shards } = CollectInput.parse(input);
       const run = await readRunConfig(deps.store, shards.config);
-      const { pairs, dropped, generations } = await collect(deps, shards, run);
+      const { pairs, dropped, inputs } = await collect(deps, shards, run);
       const counts: Record<string, number> = { pairs: pairs.length, dropped: dropped.length };
       for (const { reason } of dropped) {
         counts[`dropped/${reason}`] = (counts[`dropped/${reason}`] ?? 0) + 1;
@@ -35,8 +36,15 @@ export function preferenceActivities(
       if (pairs.length === 0) throw nothingLeft(counts);
       const spec = {
         kind: 'preference_pairs' as const,
-        inputs: [shards.source, ...generations],
-        parameters: { round: shards.round, degenerate: { ...run.config.preference.degenerate } },
+        // Requests too: two draws may have led to the same texts.
+        inputs: [shards.source, ...inputs],
+        parameters: {
+          round: shards.round,
+          run_seed: run.config.seed,
+          // Two policies may say the same; provenance names the one that did.
+          policy: policyId(shards.policy),
+          degenerate: { ...run.config.preference.degenerate },
+        },
         version: STAGE_VERSION,
       };
       const preference_pairs = await deps.store.build(spec, async (directory) => {
@@ -51,7 +59,7 @@ export function preferenceActivities(
 interface Collected {
   readonly pairs: PreferencePair[];
   readonly dropped: DroppedPair[];
-  readonly generations: ArtifactRef[];
+  readonly inputs: ArtifactRef[];
 }
 
 async function collect(
@@ -59,12 +67,12 @@ async function collect(
   shards: ShardSet,
   run: RunConfig,
 ): Promise<Collected> {
-  const collected: Collected = { pairs: [], dropped: [], generations: [] };
+  const collected: Collected = { pairs: [], dropped: [], inputs: [] };
   await withProgress(async (progress) => {
     progress.phase('collecting pairs', shards.num_shards);
     for (let shard = 0; shard < shards.num_shards; shard += 1) {
       const { requests, generations } = await finishedShard(store, run, shards, shard);
-      collected.generations.push(generations);
+      collected.inputs.push(requests, generations);
       const texts = new Map<string, Generation>();
       for await (const text of store.readLines(generations, 'generations.jsonl', Generation)) {
         texts.set(text.request_id, text);
@@ -110,10 +118,7 @@ function pairOf(
       ...drawn,
       image_id,
       round: shards.round,
-      policy: {
-        model_sha256: shards.policy.model.sha256,
-        adapter_sha256: shards.policy.adapter?.sha256 ?? null,
-      },
+      policy: policyId(shards.policy),
       run_seed: config.seed,
       sampling: { temperature, top_p, max_new_tokens },
       chosen_finish_reason: chosen.finish_reason,

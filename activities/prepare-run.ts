@@ -1,6 +1,6 @@
 /** `prepareRun`: from what a person sent to a checked config, its run id and the plan of control flow. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { type Activities, PrepareRunInput, type RunPlan } from '../contract/activities.ts';
@@ -10,11 +10,12 @@ import { Prompts } from '../contract/prompts.ts';
 import { RunConfig } from '../contract/run-config.ts';
 import { canonicalJson, sha256Hex } from '../store/canonical.ts';
 import { SticflowError } from '../store/errors.ts';
-import { runFile } from '../store/layout.ts';
+import { runDir } from '../store/layout.ts';
 import { runIdOf } from '../store/run-id.ts';
 import { resolveSource } from '../store/sources.ts';
 import type { Store } from '../store/store.ts';
 import type { ActivityDependencies } from './context.ts';
+import { writeWholeFile } from './whole-file.ts';
 
 const STAGE_VERSION = 1;
 
@@ -35,9 +36,8 @@ export function prepareRunActivities(deps: ActivityDependencies): Pick<Activitie
         await writeFile(join(directory, 'config.json'), `${content}\n`);
         return 0;
       });
-      const file = join(dirname(runFile(deps.workspace, run_id)), 'config.json');
-      await mkdir(dirname(file), { recursive: true });
-      await writeFile(file, `${JSON.stringify({ config, prompts }, null, 2)}\n`);
+      const file = join(runDir(deps.workspace, run_id), 'config.json');
+      await writeWholeFile(file, `${JSON.stringify({ config, prompts }, null, 2)}\n`);
       return { run_id, config: ref, plan: planOf(config) };
     },
   };

@@ -2,6 +2,7 @@
 import { arch, availableParallelism, cpus, platform, release } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { changesOf, deltasOf } from '../benchmarks/measures.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
 import { Comparison, type ScoredItem, Scores } from '../contract/measures.ts';
 import {
@@ -20,10 +21,11 @@ import {
   type TrainingRow,
 } from '../report/input.ts';
 import type { Store } from '../store/store.ts';
+import { collected } from './collected.ts';
 import type { ActivityDependencies } from './context.ts';
 import { readRunConfig } from './prepare-run.ts';
-import { lineageOf } from './report-lineage.ts';
-import { readItems } from './scoring.ts';
+import { inputsOf, lineageOf } from './report-lineage.ts';
+import { bootstrap, readItems } from './scoring.ts';
 import { thumbnail } from './thumbnail.ts';
 
 /** The input of `renderReport` for a run in any state. */
@@ -36,22 +38,26 @@ export async function reportInput(
   const rounds = await Promise.all(results.map(async (result) => await roundOf(store, result)));
   const images = results.at(-1)?.artifacts['images'] ?? null;
   const quarantine =
-    images === null ? [] : await all(store.readLines(images, 'quarantine.jsonl', QuarantineRecord));
+    images === null
+      ? []
+      : await collected(store.readLines(images, 'quarantine.jsonl', QuarantineRecord));
   const duplicates =
-    images === null ? [] : await all(store.readLines(images, 'duplicates.jsonl', DuplicateRecord));
+    images === null
+      ? []
+      : await collected(store.readLines(images, 'duplicates.jsonl', DuplicateRecord));
   return {
     status,
     written_at: new Date().toISOString(),
     config: run?.config ?? null,
     prompts: run?.prompts ?? null,
     rounds,
-    overall: null,
+    overall: run === null ? null : await overall(store, run, results),
     quarantine: quarantine.slice(0, REPORT_LIMITS.quarantine),
     num_quarantined: quarantine.length,
     duplicates: duplicates.slice(0, REPORT_LIMITS.duplicates),
     num_duplicates: duplicates.length,
-    lineage: await lineageOf(store, status.last_result),
-    environment: environment(run),
+    lineage: lineageOf(store, status.last_result),
+    environment: await environment(store, run, results),
   };
 }
 
@@ -108,7 +114,7 @@ async function curve(
 ): Promise<Partial<Record<typeof stage, TrainingRow[]>>> {
   const adapter = artifacts[`adapter_${stage}`];
   if (adapter === undefined) return {};
-  const lines = await all(store.readLines(adapter, 'metrics.jsonl', MetricsLine));
+  const lines = await collected(store.readLines(adapter, 'metrics.jsonl', MetricsLine));
   return { [stage]: lines.map(({ step, ...values }) => ({ step: step ?? 0, values })) };
 }
 
@@ -134,8 +140,8 @@ async function pairSamples(
     place += 1;
   }
   const images = artifacts['images'];
-  const { inputs } = await store.verify(ref);
-  const requests = await requestsOf(store, inputs);
+  // Corrupted images lie beside the requests that named them.
+  const requests = inputsOf(store, ref).filter(({ kind }) => kind === 'generation_requests');
   return await Promise.all(
     picked.map(async (pair) => ({
       pair,
@@ -150,15 +156,6 @@ async function pairSamples(
         pair.provenance.corrupted_image?.file,
       ),
     })),
-  );
-}
-
-/** The request artifacts that the texts of the pairs were generated from; corrupted images lie there. */
-async function requestsOf(store: Store, inputs: readonly ArtifactRef[]): Promise<ArtifactRef[]> {
-  const generations = inputs.filter(({ kind }) => kind === 'generations');
-  const manifests = await Promise.all(generations.map(async (ref) => await store.verify(ref)));
-  return manifests.flatMap((manifest) =>
-    manifest.inputs.filter(({ kind }) => kind === 'generation_requests'),
   );
 }
 
@@ -185,8 +182,7 @@ async function changes(store: Store, result: RoundResult): Promise<ReportRound['
   const before = new Map((await readItems(store, from)).map((item) => [item.item_id, item]));
   const fixed: ItemChange[] = [];
   const broken: ItemChange[] = [];
-  const { inputs } = await store.verify(to);
-  const sets = inputs.filter(({ kind }) => kind === 'evaluation_set');
+  const sets = inputsOf(store, to).filter(({ kind }) => kind === 'evaluation_set');
   for (const after of await readItems(store, to)) {
     const earlier = before.get(after.item_id);
     if (after.type !== 'answer' || earlier?.type !== 'answer' || earlier.score === after.score)
@@ -221,17 +217,44 @@ async function changeOf(
   };
 }
 
-function environment(run: RunConfig | null): ReportInput['environment'] {
+/** Paired over the whole run: what it ended with against what it began with, on the deciding set. */
+async function overall(
+  store: Store,
+  { config }: RunConfig,
+  results: readonly RoundResult[],
+): Promise<ReportInput['overall']> {
+  const set = config.decision.set ?? config.evaluation.sets[0]?.name;
+  const first = results.at(0)?.scores.find((scored) => scored.set === set);
+  const last = results.at(-1)?.scores.findLast((scored) => scored.set === set);
+  if (set === undefined || first?.policy !== 'base' || last === undefined) return null;
+  if (last.policy === 'base') return null;
+  const [before, after] = [
+    await readItems(store, first.scores),
+    await readItems(store, last.scores),
+  ];
+  const deltas = deltasOf(before, after, bootstrap(config, set));
+  const changed = changesOf(before, after, config.decision.measure);
+  return { set, from: first.policy, to: last.policy, comparison: { set, deltas, ...changed } };
+}
+
+const TrainingFacts = z.object({ versions: z.record(z.string(), z.string()) });
+
+/** Versions of the libraries that made the last adapter: the model process wrote them beside it. */
+async function environment(
+  store: Store,
+  run: RunConfig | null,
+  results: readonly RoundResult[],
+): Promise<ReportInput['environment']> {
+  const adapters = results.flatMap(({ artifacts }) =>
+    Object.values(artifacts).filter(({ kind }) => kind === 'adapter'),
+  );
+  const adapter = adapters.at(-1);
+  const facts =
+    adapter === undefined ? null : await store.readJson(adapter, 'training.json', TrainingFacts);
   return {
-    versions: { node: process.versions.node },
+    versions: { node: process.versions.node, ...facts?.versions },
     machine: `${cpus()[0]?.model ?? arch()} · ${String(availableParallelism())} cores`,
     platform: `${platform()} ${release()}`,
     num_threads: run === null ? null : (run.config.model.num_threads ?? availableParallelism()),
   };
-}
-
-async function all<T>(records: AsyncIterable<T>): Promise<T[]> {
-  const list: T[] = [];
-  for await (const record of records) list.push(record);
-  return list;
 }

@@ -1,14 +1,16 @@
 /** `publishRound`: what a round came to, chained to the one before. */
-import { mkdir, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type Activities, PublishRoundInput } from '../contract/activities.ts';
 import { Scores } from '../contract/measures.ts';
 import type { RoundResult } from '../contract/status.ts';
 import { canonicalJson } from '../store/canonical.ts';
-import { runFile } from '../store/layout.ts';
+import { runDir } from '../store/layout.ts';
 import { runIdOf } from '../store/run-id.ts';
 import type { ActivityDependencies } from './context.ts';
+import { policyId } from './policy-id.ts';
 import { readRunConfig } from './prepare-run.ts';
+import { writeWholeFile } from './whole-file.ts';
 
 const STAGE_VERSION = 1;
 /** What a person looks at first, where it was measured. */
@@ -40,6 +42,8 @@ export function roundsActivities(deps: ActivityDependencies): Pick<Activities, '
         ],
         parameters: {
           round: result.round,
+          start_policy: policyId(result.start_policy),
+          end_policy: policyId(result.end_policy),
           decision: { ...result.decision },
           counts: result.counts,
         },
@@ -51,9 +55,8 @@ export function roundsActivities(deps: ActivityDependencies): Pick<Activities, '
         return 0;
       });
       const { config: experiment } = await readRunConfig(deps.store, config);
-      const folder = dirname(runFile(deps.workspace, runIdOf(experiment)));
-      await mkdir(folder, { recursive: true });
-      await writeFile(join(folder, `round-${String(result.round)}.json`), text);
+      const folder = runDir(deps.workspace, runIdOf(experiment));
+      await writeWholeFile(join(folder, `round-${String(result.round)}.json`), text);
       return { round_result };
     },
   };

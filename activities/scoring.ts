@@ -1,6 +1,7 @@
 /** `scoreAnswers` and `compareScores`: from generated texts to measures with intervals. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { BenchmarkName } from '../benchmarks/benchmark.ts';
 import { changesOf, deltasOf, measuresOf } from '../benchmarks/measures.ts';
 import { benchmarkOf } from '../benchmarks/registry.ts';
 import type { BootstrapOptions } from '../benchmarks/statistics.ts';
@@ -44,7 +45,15 @@ export function scoringActivities(
         version: STAGE_VERSION,
       };
       const scores = await deps.store.build(spec, async (directory) => {
-        const items = await scoreItems(deps.store, answers.source, generations, set.benchmark);
+        const items = await scoreItems(deps.store, {
+          source: answers.source,
+          generations,
+          benchmark: set.benchmark,
+          modes: [
+            ...(run.config.evaluation.describe_and_respond === 'on' ? [] : (['direct'] as const)),
+            ...(dar_answers === null ? [] : (['dar'] as const)),
+          ],
+        });
         const answersOnly = items.filter((item) => item.type === 'answer');
         const document: Scores = {
           set: name,
@@ -90,7 +99,8 @@ export function scoringActivities(
   };
 }
 
-function bootstrap(
+/** How intervals of a set are made; a stream of draws for each set. */
+export function bootstrap(
   config: ExperimentConfig,
   set: string,
 ): BootstrapOptions & { [key: string]: number } {
@@ -107,13 +117,19 @@ export async function readItems(store: Store, scores: ArtifactRef): Promise<Scor
   return items;
 }
 
+interface Answered {
+  readonly source: ArtifactRef;
+  readonly generations: readonly ArtifactRef[];
+  readonly benchmark: BenchmarkName;
+  /** How every question was answered. */
+  readonly modes: readonly ('direct' | 'dar')[];
+}
+
 async function scoreItems(
   store: Store,
-  source: ArtifactRef,
-  generations: readonly ArtifactRef[],
-  benchmarkName: Parameters<typeof benchmarkOf>[0],
+  { source, generations, benchmark: name, modes }: Answered,
 ): Promise<ScoredItem[]> {
-  const benchmark = benchmarkOf(benchmarkName);
+  const benchmark = benchmarkOf(name);
   const texts = new Map<string, string>();
   for (const ref of generations) {
     for await (const { request_id, text } of store.readLines(
@@ -126,10 +142,9 @@ async function scoreItems(
   }
   const items: ScoredItem[] = [];
   for await (const question of store.readLines(source, 'questions.jsonl', QuestionRecord)) {
-    for (const mode of ['direct', 'dar'] as const) {
+    for (const mode of modes) {
       const item_id = `${question.question_id}/${mode}`;
-      const text = texts.get(item_id);
-      if (text === undefined) continue;
+      const text = required(texts, item_id);
       const { image_id, question_type, answer: expected } = question;
       const { parsed, score } = benchmark.scoreAnswer(question, text);
       items.push({
@@ -153,8 +168,9 @@ async function scoreItems(
     truths.set(truth.image_id, truth);
   for await (const { image_id } of store.readLines(source, 'images.jsonl', ImageRecord)) {
     const item_id = `${image_id}/description`;
-    const [text, truth] = [texts.get(item_id), truths.get(image_id)];
-    if (text === undefined || truth === undefined) continue;
+    const truth = truths.get(image_id);
+    if (truth === undefined) continue;
+    const text = required(texts, item_id);
     const { num_true, num_claimed, num_right } = scoreDescription(truth, text);
     items.push({
       type: 'description',
@@ -168,4 +184,11 @@ async function scoreItems(
     });
   }
   return items;
+}
+
+/** A text that is not there is a fault, never a wrong answer. */
+function required(texts: ReadonlyMap<string, string>, id: string): string {
+  const text = texts.get(id);
+  if (text !== undefined) return text;
+  throw new SticflowError('DataInvalid', `Expected a text for the request ${id}, found none.`);
 }

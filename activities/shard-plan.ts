@@ -1,6 +1,7 @@
 /** Which items a shard covers, and the key of its requests: known from the fan-out alone. */
-import type { ShardSet } from '../contract/activities.ts';
+import type { ShardSet, ShardTask } from '../contract/activities.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
+import type { ExperimentConfig } from '../contract/config.ts';
 import type { RunConfig } from '../contract/run-config.ts';
 import type { JsonObject } from '../store/canonical.ts';
 import { SticflowError } from '../store/errors.ts';
@@ -9,13 +10,16 @@ import { generationsSpec } from './generation.ts';
 
 const STAGE_VERSION = 1;
 
-/** First and last-but-one item of a shard: contiguous, sizes differ by one at most. */
+/** First item of a shard and the one after its last: contiguous, sizes differ by one at most. */
 export function shardRange(shards: ShardSet, shard: number): { start: number; end: number } {
   const at = (index: number): number => Math.floor((index * shards.num_items) / shards.num_shards);
   return { start: at(shard), end: at(shard + 1) };
 }
 
-/** Requests of an evaluation do not depend on the round: the same policy is never evaluated twice. */
+/**
+ * The requests of one shard by what their bytes depend on and nothing else. Those of an evaluation do
+ * not depend on the round: the same policy is never evaluated twice.
+ */
 export function requestsSpec(
   shards: ShardSet,
   shard: number,
@@ -23,41 +27,45 @@ export function requestsSpec(
   descriptions: ArtifactRef | null,
 ): BuildSpec {
   const { task, source, num_items, num_shards } = shards;
-  const { config, prompts } = run;
-  const drawn = task === 'preference' || task === 'descriptions';
-  const parameters: JsonObject = {
-    task,
-    shard,
-    num_items,
-    num_shards,
-    // JSON by their schemas.
-    prompts: prompts as unknown as JsonObject,
-    ...(drawn
-      ? {
-          seed: config.seed,
-          round: shards.round,
-          preference: config.preference as unknown as JsonObject,
-          ...sampling(run),
-        }
-      : {
-          max_new_tokens: config.evaluation.max_new_tokens,
-          describe_and_respond: config.evaluation.describe_and_respond,
-          suffixes: config.evaluation.sets.map(({ name, question_suffix }) => [
-            name,
-            question_suffix,
-          ]),
-        }),
-  };
   return {
     kind: 'generation_requests',
     inputs: descriptions === null ? [source] : [source, descriptions],
-    parameters,
+    parameters: { task, shard, num_items, num_shards, ...knobsOf[task](run, shards.round) },
     version: STAGE_VERSION,
   };
 }
 
-function sampling({ config }: RunConfig): JsonObject {
-  const { temperature, top_p, max_new_tokens } = config.generation;
+const knobsOf: Record<ShardTask, (run: RunConfig, round: number) => JsonObject> = {
+  preference: ({ config, prompts }, round) => {
+    // What is dropped afterwards and how many images a round has do not change a request.
+    const { degenerate: _degenerate, images_per_round: _images, ...drawn } = config.preference;
+    const { well_crafted, normal, bad } = prompts;
+    const { seed, generation } = config;
+    return {
+      seed,
+      round,
+      ...sampling(generation),
+      ...drawn,
+      prompts: { well_crafted, normal, bad },
+    };
+  },
+  descriptions: ({ config, prompts }, round) => {
+    const { seed, generation } = config;
+    return { seed, round, ...sampling(generation), prompts: { normal: prompts.normal } };
+  },
+  answers: ({ config: { evaluation }, prompts }) => ({
+    max_new_tokens: evaluation.max_new_tokens,
+    describe_and_respond: evaluation.describe_and_respond,
+    description_prompt: prompts.describe_and_respond.description_prompt,
+  }),
+  dar_answers: ({ config: { evaluation }, prompts }) => ({
+    max_new_tokens: evaluation.max_new_tokens,
+    question_template: prompts.describe_and_respond.question_template,
+  }),
+};
+
+function sampling(generation: ExperimentConfig['generation']): JsonObject {
+  const { temperature, top_p, max_new_tokens } = generation;
   return { temperature, top_p, max_new_tokens };
 }
 

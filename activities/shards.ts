@@ -9,11 +9,13 @@ import {
   ImageRecord,
   InstructionRecord,
   QuestionRecord,
+  SceneTruth,
 } from '../contract/records.ts';
 import type { RunConfig } from '../contract/run-config.ts';
 import { SticflowError } from '../store/errors.ts';
 import { writeLines } from '../store/lines.ts';
 import { seedFor, shuffledOrder, uniform } from '../store/random.ts';
+import { collected } from './collected.ts';
 import type { ActivityDependencies } from './context.ts';
 import { corruptImage } from './corruption.ts';
 import { IMAGE_FILES, imageFileName } from './image-intake.ts';
@@ -64,7 +66,7 @@ async function writePreference(
   directory: string,
 ): Promise<number> {
   const { config, prompts } = run;
-  const all = await readAll(deps.store.readLines(shards.source, 'images.jsonl', ImageRecord));
+  const all = await collected(deps.store.readLines(shards.source, 'images.jsonl', ImageRecord));
   const { start, end } = shardRange(shards, shard);
   const images = roundOrder(config, shards, all.length)
     .slice(start, end)
@@ -116,7 +118,7 @@ async function writeDescriptions(
   directory: string,
 ): Promise<number> {
   const { config, prompts } = run;
-  const all = await readAll(
+  const all = await collected(
     deps.store.readLines(shards.source, 'instructions.jsonl', InstructionRecord),
   );
   const { start, end } = shardRange(shards, shard);
@@ -140,7 +142,7 @@ async function writeDescriptions(
   return await writeLines(join(directory, 'requests.jsonl'), requests);
 }
 
-/** Direct answers, and the descriptions that describe-and-respond reads; greedy. */
+/** Direct answers, and the descriptions that describe-and-respond and the measures read; greedy. */
 async function writeAnswers(
   deps: ActivityDependencies,
   shard: Shard,
@@ -148,10 +150,14 @@ async function writeAnswers(
 ): Promise<number> {
   const { config, prompts } = shard.run;
   const requests: GenerationRequest[] = [];
+  const describes =
+    config.evaluation.describe_and_respond !== 'off' || (await hasTruth(deps, shard.shards));
   for (const { image_id, questions } of await questionsOfShard(deps, shard)) {
     const image = cleanImage(image_id);
-    const prompt = prompts.describe_and_respond.description_prompt;
-    requests.push(greedy(config, { request_id: `${image_id}/description`, image, prompt }));
+    if (describes) {
+      const prompt = prompts.describe_and_respond.description_prompt;
+      requests.push(greedy(config, { request_id: `${image_id}/description`, image, prompt }));
+    }
     if (config.evaluation.describe_and_respond === 'on') continue;
     for (const { question_id, question } of questions) {
       requests.push(
@@ -198,6 +204,12 @@ async function writeDarAnswers(
   return await writeLines(join(directory, 'requests.jsonl'), requests);
 }
 
+/** With the truth there, descriptions are measured even where no answer reads them. */
+async function hasTruth({ store }: ActivityDependencies, { source }: ShardSet): Promise<boolean> {
+  for await (const _truth of store.readLines(source, 'truth.jsonl', SceneTruth)) return true;
+  return false;
+}
+
 interface ImageQuestions {
   readonly image_id: string;
   readonly questions: QuestionRecord[];
@@ -208,7 +220,7 @@ async function questionsOfShard(
   { store }: ActivityDependencies,
   { shards, shard }: Shard,
 ): Promise<ImageQuestions[]> {
-  const images = await readAll(store.readLines(shards.source, 'images.jsonl', ImageRecord));
+  const images = await collected(store.readLines(shards.source, 'images.jsonl', ImageRecord));
   const { start, end } = shardRange(shards, shard);
   const mine = new Map(
     images
@@ -237,12 +249,6 @@ function request(
 function greedy(config: ExperimentConfig, asked: Asked): GenerationRequest {
   const { max_new_tokens } = config.evaluation;
   return { ...asked, temperature: 0, top_p: null, max_new_tokens, seed: 0 };
-}
-
-async function readAll<T>(records: AsyncIterable<T>): Promise<T[]> {
-  const all: T[] = [];
-  for await (const record of records) all.push(record);
-  return all;
 }
 
 function noDescription(imageId: string): SticflowError {

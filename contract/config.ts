@@ -68,6 +68,8 @@ export const ImagesConfig = z.strictObject({
     .describe('longer sides are scaled down once, at ingest'),
 });
 
+export type ImagesConfig = z.infer<typeof ImagesConfig>;
+
 const ALL_TRAINING_STAGES = ['preference_training', 'infused_training'] as const;
 
 const ExperimentFields = z.strictObject({
