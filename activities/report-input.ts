@@ -189,7 +189,7 @@ async function changes(store: Store, result: RoundResult): Promise<ReportRound['
       continue;
     const list = after.score > earlier.score ? fixed : broken;
     if (list.length < REPORT_LIMITS.item_changes_each) {
-      list.push(await changeOf(store, sets, last.set, earlier, after));
+      list.push(await changeOf(store, sets, last.set, [earlier, after]));
     }
   }
   return { from: last.from, to: last.to, fixed, broken };
@@ -201,8 +201,7 @@ async function changeOf(
   store: Store,
   sets: readonly ArtifactRef[],
   set: string,
-  before: Answer,
-  after: Answer,
+  [before, after]: readonly [before: Answer, after: Answer],
 ): Promise<ItemChange> {
   const { mode, question, question_type, expected, image_id } = after;
   return {
