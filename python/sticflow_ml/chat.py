@@ -96,6 +96,7 @@ class Chat:
                 "checkpoint in the current format of transformers.",
             )
         self.image_token: str = image_token
+        self._image_token_id: int = self._tokenizer.convert_tokens_to_ids(image_token)
         self.template_sha256 = sha256_of_json(template)
         control = sorted(
             {str(token) for token in self._tokenizer.added_tokens_decoder.values()} | {image_token},
@@ -112,7 +113,11 @@ class Chat:
 
     def count_image_tokens(self, token_ids: list[int]) -> int:
         """How many of the tokens stand for parts of an image."""
-        return token_ids.count(self._tokenizer.convert_tokens_to_ids(self.image_token))
+        return token_ids.count(self._image_token_id)
+
+    def end_of_image(self, token_ids: list[int]) -> int:
+        """Place behind the last token that stands for a part of an image."""
+        return len(token_ids) - token_ids[::-1].index(self._image_token_id)
 
     def prompt_ids(self, messages: list[Message], image_replacement: str) -> list[int]:
         """Tokens of a conversation up to where the assistant is to speak."""

@@ -1,6 +1,6 @@
 """Named points at which tests let this process die, fail or hang; off unless asked for.
 
-`STICFLOW_FAULTS="train_preference.step:kill@3,generate.batch:raise@2"` kills the process at the
+`STICFLOW_FAULTS="train_preference.step:kill@3,generate.block:raise@2"` kills the process at the
 third pass of the one point and raises at the second pass of the other. Each fault strikes once a
 work folder: it leaves a mark there first, so that the attempt after it gets past.
 """

@@ -1,6 +1,6 @@
-"""`generate`: one text for every request of a shard, resumable between batches.
+"""`generate`: one text for every request of a shard, resumable between blocks.
 
-Batches are cut at fixed places of the request file, whole batches are appended and synced, and a
+Blocks are cut at fixed places of the request file, whole blocks are appended and synced, and a
 later attempt goes on behind the last whole one: the bytes of the result do not tell how often the
 work was interrupted.
 """
@@ -22,17 +22,21 @@ from sticflow_ml.contract import (
     TextContent,
     UserMessage,
 )
-from sticflow_ml.decoding import Prompt, Written, write_batch
+from sticflow_ml.decoding import Written, write_texts
 from sticflow_ml.errors import SticflowError
 from sticflow_ml.faults import Faults
 from sticflow_ml.images import Images
 from sticflow_ml.lifeline import Lifeline
 from sticflow_ml.lines import PartialLines, read_records
 from sticflow_ml.model import LoadedModel
+from sticflow_ml.prefill import Prompt
 from sticflow_ml.protocol import Reporter
 from sticflow_ml.work_folder import fill_directory, read_json, sha256_of_file, write_json
 
 MAX_HALVINGS = 3
+# A block is several batches long so that waiting prompts refill the places of finished rows, and
+# short enough that an interruption costs seconds.
+BATCHES_IN_A_BLOCK = 4
 
 
 def generate(
@@ -63,14 +67,14 @@ def generate(
     )
 
 
-def plan_batches(requests: list[GenerationRequest], batch_size: int) -> list[list[int]]:
-    """Cut the requests into batches: a pure function of the file.
+def plan_blocks(requests: list[GenerationRequest], batch_size: int) -> list[list[int]]:
+    """Cut the requests into blocks: a pure function of the file.
 
     Rows about one image stand together, so that it is encoded once; images keep the order in which
     the file names them first.
 
     Returns:
-        Indices into `requests`, a list a batch; all but the last have `batch_size` rows.
+        Indices into `requests`, a list a block of `BATCHES_IN_A_BLOCK` batches.
     """
     first_place: dict[tuple[str, str], int] = {}
     for place, request in enumerate(requests):
@@ -79,7 +83,8 @@ def plan_batches(requests: list[GenerationRequest], batch_size: int) -> list[lis
         range(len(requests)),
         key=lambda place: first_place[requests[place].image.root, requests[place].image.file],
     )
-    return [order[start : start + batch_size] for start in range(0, len(order), batch_size)]
+    size = batch_size * BATCHES_IN_A_BLOCK
+    return [order[start : start + size] for start in range(0, len(order), size)]
 
 
 def _identity(request: GenerateRequest) -> dict[str, Any]:
@@ -104,7 +109,7 @@ def _is_finished(output: Path, identity: dict[str, Any]) -> bool:
 
 
 class _Run:
-    """The batches of one request."""
+    """The blocks of one request."""
 
     def __init__(
         self,
@@ -121,24 +126,24 @@ class _Run:
         self._reporter = reporter
         self._lifeline = lifeline
         self._work_dir = Path(request.work_dir)
-        self._batches = plan_batches(requests, request.batch_size)
+        self._blocks = plan_blocks(requests, request.batch_size)
         self._facts: dict[str, Any] = {}
         self._deviations: list[dict[str, Any]] = []
         self._generations: list[dict[str, Any]] = []
 
     def write_all(self, warm: WarmPolicy) -> None:
-        """Write what is missing, batch by batch."""
+        """Write what is missing, block by block."""
         faults = Faults(self._work_dir)
         partial = self._open_partial()
         try:
             loaded = warm.for_generation(self._request.model, self._request.adapter, self._reporter)
             images = loaded.images(self._request.image_roots)
             self._facts = _facts_of(loaded, warm)
-            for batch in self._batches[partial.num_groups :]:
+            for block in self._blocks[partial.num_groups :]:
                 self._lifeline.raise_if_stopped()
-                faults.reach("generate.batch")
+                faults.reach("generate.block")
                 done = len(partial.lines)
-                rows = self._write(loaded, images, batch, faults=faults, done=done)
+                rows = self._write(loaded, images, block, faults=faults, done=done)
                 partial.append(rows)
                 self._reporter.progress("generating", len(partial.lines), self._total, "items")
             self._generations = partial.lines
@@ -147,7 +152,7 @@ class _Run:
 
     def fill_output(self, folder: Path) -> None:
         """Write the result files, in the order of the requests."""
-        order = [place for batch in self._batches for place in batch]
+        order = [place for block in self._blocks for place in block]
         by_place = dict(zip(order, self._generations, strict=True))
         generations = [Generation.model_validate(by_place[place]) for place in sorted(by_place)]
         with (folder / "generations.jsonl").open("w", encoding="utf-8") as file:
@@ -183,53 +188,50 @@ class _Run:
         else:
             path.unlink(missing_ok=True)
         write_json(identity_path, self._identity)
-        partial = PartialLines(path, [len(batch) for batch in self._batches])
+        partial = PartialLines(path, [len(block) for block in self._blocks])
         if partial.lines:
             self._reporter.notice("resumed", f"{len(partial.lines)} of {self._total} texts kept")
         return partial
 
     def _write(
-        self, loaded: LoadedModel, images: Images, batch: list[int], *, faults: Faults, done: int
+        self, loaded: LoadedModel, images: Images, block: list[int], *, faults: Faults, done: int
     ) -> list[dict[str, Any]]:
-        """Write one batch; when memory does not suffice, in halves."""
+        """Write one block; when memory does not suffice, anew with half the rows at a time."""
         for halvings in range(MAX_HALVINGS + 1):
-            size = -(-len(batch) // 2**halvings)
-            parts = [batch[start : start + size] for start in range(0, len(batch), size)]
+            max_rows = -(-self._request.batch_size // 2**halvings)
             try:
                 faults.reach("generate.memory")
-                return [
-                    row for part in parts for row in self._write_part(loaded, images, part, done)
-                ]
+                return self._write_rows(loaded, images, block, max_rows=max_rows, done=done)
             except torch.OutOfMemoryError as error:
                 torch.cuda.empty_cache()
-                if halvings == MAX_HALVINGS or size == 1:
+                if halvings == MAX_HALVINGS or max_rows == 1:
                     raise SticflowError(
                         "OutOfMemory",
-                        f"Expected memory for {size} texts at once, got: {error}. Set "
+                        f"Expected memory for {max_rows} texts at once, got: {error}. Set "
                         "generation.batch_size lower, or free the device.",
-                        rows=size,
+                        rows=max_rows,
                     ) from error
             self._deviations.append(
-                {"name": "batch_halved", "first_request": self._requests[batch[0]].request_id}
+                {"name": "batch_halved", "first_request": self._requests[block[0]].request_id}
             )
             self._reporter.notice(
-                "batch_halved", f"memory did not suffice for {size} texts at once"
+                "batch_halved", f"memory did not suffice for {max_rows} texts at once"
             )
         raise AssertionError("the last halving returns or raises")
 
-    def _write_part(
-        self, loaded: LoadedModel, images: Images, part: list[int], done: int
+    def _write_rows(
+        self, loaded: LoadedModel, images: Images, block: list[int], *, max_rows: int, done: int
     ) -> list[dict[str, Any]]:
-        prompts = [self._prompt(loaded, images, self._requests[place]) for place in part]
+        prompts = [self._prompt(loaded, images, self._requests[place]) for place in block]
 
         def on_step(finished: int) -> None:
             self._lifeline.raise_if_stopped()
             self._reporter.progress("generating", done + finished, self._total, "items")
 
-        written = write_batch(loaded, prompts, on_step=on_step)
+        written = write_texts(loaded, prompts, max_rows=max_rows, on_step=on_step)
         return [
             _as_line(self._requests[place], row, loaded)
-            for place, row in zip(part, written, strict=True)
+            for place, row in zip(block, written, strict=True)
         ]
 
     def _prompt(self, loaded: LoadedModel, images: Images, request: GenerationRequest) -> Prompt:
@@ -249,7 +251,7 @@ class _Run:
 
 
 def _as_line(request: GenerationRequest, row: Written, loaded: LoadedModel) -> dict[str, Any]:
-    assert row.finish_reason is not None, "a batch is over when every row is"
+    assert row.finish_reason is not None, "a block is over when every row is"
     return Generation(
         request_id=request.request_id,
         text=loaded.chat.decode(row.token_ids),

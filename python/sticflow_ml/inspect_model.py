@@ -31,7 +31,7 @@ def inspect_model(path: Path, reporter: Reporter) -> None:
     _refuse_programs(path)
     _check_weights(path)
     config = _config(path)
-    model_class = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)]
+    model_class: Any = MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING[type(config)]
     processor = load_processor(path, None)
     generation_config = (
         GenerationConfig.from_pretrained(path, local_files_only=True)

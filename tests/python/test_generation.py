@@ -36,7 +36,7 @@ def request_for(checkpoints: dict[str, Path], pictures: Path, tmp_path: Path):
         request = {
             "requests_path": str(write_lines(tmp_path / f"{name}.jsonl", rows)),
             "image_roots": {"images": str(pictures), "corrupted": None},
-            "batch_size": 5,
+            "batch_size": 2,
             **changes,
         }
         return work_request("generate", checkpoints[family], tmp_path / name, **request)
@@ -117,7 +117,7 @@ def test_the_image_decides_the_text(request_for, family: str) -> None:
 def test_a_generation_killed_anywhere_ends_with_the_same_bytes(request_for) -> None:
     whole, killed = request_for("whole"), request_for("killed")
     _generate(whole)
-    faults = "generate.batch:kill@1,generate.batch:kill@2,generate.memory:kill@2"
+    faults = "generate.block:kill@1,generate.block:kill@2,generate.memory:kill@2"
 
     results = []
     for attempt in range(1, 5):
@@ -132,7 +132,7 @@ def test_a_generation_killed_anywhere_ends_with_the_same_bytes(request_for) -> N
 def test_a_torn_line_is_written_again(request_for) -> None:
     whole, torn = request_for("whole"), request_for("torn")
     _generate(whole)
-    with ModelProcess.fork(faults="generate.batch:kill@3") as process:
+    with ModelProcess.fork(faults="generate.block:kill@3") as process:
         process.run(torn)
     partial = Path(torn["work_dir"]) / "generations.partial.jsonl"
     partial.write_bytes(partial.read_bytes()[:-7])
@@ -144,14 +144,14 @@ def test_a_torn_line_is_written_again(request_for) -> None:
 
 def test_texts_of_another_policy_in_the_work_folder_are_not_used(request_for) -> None:
     request = request_for("work")
-    with ModelProcess.fork(faults="generate.batch:kill@3") as process:
+    with ModelProcess.fork(faults="generate.block:kill@3") as process:
         process.run(request)
     request["model"]["sha256"] = "b" * 64
 
     process = _generate(request)
 
     assert process.named("notice") == ["partial_discarded"]
-    assert "model_sha256" in [m for m in process.messages if m["type"] == "notice"][0]["detail"]
+    assert "model_sha256" in next(m for m in process.messages if m["type"] == "notice")["detail"]
 
 
 def test_a_finished_request_is_answered_without_loading_a_model(request_for) -> None:

@@ -51,7 +51,7 @@ def test_an_idle_process_ends_cleanly_when_its_stdin_ends() -> None:
 def test_a_working_process_dies_at_once_when_its_stdin_ends(
     checkpoints: dict[str, Path], pictures: Path, tmp_path: Path
 ) -> None:
-    with ModelProcess.fork(faults="generate.batch:stall@1") as process:
+    with ModelProcess.fork(faults="generate.block:stall@1") as process:
         process.send(_request(checkpoints, pictures, tmp_path))
         process.until("progress")
         started = time.monotonic()
