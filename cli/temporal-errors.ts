@@ -6,11 +6,15 @@ import {
   WorkflowNotFoundError,
   WorkflowUpdateFailedError,
 } from '@temporalio/client';
-import { ApplicationFailure, CancelledFailure, TemporalFailure } from '@temporalio/common';
+import { ApplicationFailure, TemporalFailure } from '@temporalio/common';
 
 /** Codes of gRPC (grpc/grpc, doc/statuscodes.md). */
-const FAILED_PRECONDITION = 9;
 const UNAVAILABLE = 14;
+/**
+ * What a server answers to a query that it could not bring to a worker just now: cancelled, unknown,
+ * resource exhausted, failed precondition, aborted, internal. None says anything about the run.
+ */
+const QUERY_STATUSES = [1, 2, 8, 9, 10, 13];
 
 /** The server does not answer at all. */
 export function isUnreachable(error: unknown): boolean {
@@ -22,7 +26,7 @@ export function isQueryUnanswered(error: unknown): boolean {
   return (
     isGrpcDeadlineError(error) ||
     error instanceof QueryRejectedError ||
-    causes(error).some((cause) => hasStatus(cause, FAILED_PRECONDITION))
+    causes(error).some((cause) => QUERY_STATUSES.some((status) => hasStatus(cause, status)))
   );
 }
 
@@ -43,10 +47,6 @@ export function failureOf(error: unknown): { type: string; message: string } {
   const last = application ?? innermost(error);
   const type = last instanceof ApplicationFailure ? (last.type ?? last.name) : last.name;
   return { type, message: last.message };
-}
-
-export function isCancellation(error: unknown): boolean {
-  return causes(error).some((cause) => cause instanceof CancelledFailure);
 }
 
 function hasStatus(error: Error, status: number): boolean {

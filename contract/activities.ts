@@ -180,8 +180,6 @@ export const HeartbeatDetails = z.strictObject({
 });
 export type HeartbeatDetails = z.infer<typeof HeartbeatDetails>;
 
-export type Input<S extends z.ZodType> = z.infer<S>;
-
 /** The activities by name, as the workflows see them. */
 export interface Activities {
   prepareRun(input: z.infer<typeof PrepareRunInput>): Promise<z.infer<typeof PrepareRunOutput>>;

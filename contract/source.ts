@@ -5,9 +5,9 @@
  */
 import { z } from 'zod';
 
-const BUILTIN = String.raw`builtin:[a-z0-9][a-z0-9_.-]*(?:/[a-z0-9][a-z0-9_.-]*)*`;
+const BUILTIN = 'builtin:[a-z0-9][a-z0-9_.-]*(?:/[a-z0-9][a-z0-9_.-]*)*';
 const REGISTERED = 'source:[0-9a-f]{32}';
-const HUB = String.raw`hub:[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}@[0-9a-f]{40}`;
+const HUB = 'hub:[A-Za-z0-9][A-Za-z0-9_.-]{0,95}/[A-Za-z0-9][A-Za-z0-9_.-]{0,95}@[0-9a-f]{40}';
 
 /** `builtin:scenes/unlabelled` (shipped or made by us) or `source:<id>` (registered by the CLI). */
 export const SourceRef = z

@@ -30,7 +30,11 @@ export function handleMessages(run: Run): void {
       await run.hold(true);
       return run.status();
     },
-    { validator: () => refuseWhen(run.gate.closed && 'the run is paused already', run) },
+    {
+      validator: () => {
+        refuseWhen(run.gate.closed && 'the run is paused already', run);
+      },
+    },
   );
   setHandler(
     resumeUpdate,
@@ -38,7 +42,11 @@ export function handleMessages(run: Run): void {
       await run.hold(false);
       return run.status();
     },
-    { validator: () => refuseWhen(!run.gate.closed && 'the run is not paused', run) },
+    {
+      validator: () => {
+        refuseWhen(!run.gate.closed && 'the run is not paused', run);
+      },
+    },
   );
   setHandler(
     stopAfterRoundUpdate,
@@ -47,10 +55,16 @@ export function handleMessages(run: Run): void {
       run.show();
       return run.status();
     },
-    { validator: () => refuseWhen(run.stopping && 'the run stops after this round already', run) },
+    {
+      validator: () => {
+        refuseWhen(run.stopping && 'the run stops after this round already', run);
+      },
+    },
   );
   setHandler(extendRoundsUpdate, (input) => extend(run, input), {
-    validator: (input) => refuseWhen(whyNotExtend(run, input), run),
+    validator: (input) => {
+      refuseWhen(whyNotExtend(run, input), run);
+    },
   });
 }
 
@@ -65,7 +79,7 @@ function whyNotExtend(run: Run, input: unknown): string | false {
   const rounds =
     typeof input === 'object' && input !== null && 'rounds' in input ? input.rounds : undefined;
   if (typeof rounds !== 'number' || !Number.isInteger(rounds) || rounds < 1) {
-    return `expected {"rounds": <rounds to add, 1 or more>}, got ${JSON.stringify(input) ?? 'nothing'}`;
+    return `expected {"rounds": <rounds to add, 1 or more>}, got ${input === undefined ? 'nothing' : JSON.stringify(input)}`;
   }
   const planned = run.known.rounds;
   return (
