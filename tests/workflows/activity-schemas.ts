@@ -1,0 +1,53 @@
+/** The contract of every activity by name: what a fake may be given and what it may answer. */
+import type { z } from 'zod';
+import * as contract from '../../contract/activities.ts';
+
+export type AllActivities = contract.Activities & contract.GpuActivities;
+export type ActivityName = keyof AllActivities;
+export type Input<N extends ActivityName> = Parameters<AllActivities[N]>[0];
+export type Output<N extends ActivityName> = Awaited<ReturnType<AllActivities[N]>>;
+
+interface Schemas<N extends ActivityName> {
+  readonly input: z.ZodType<Input<N>>;
+  readonly output: z.ZodType<Output<N>>;
+}
+
+export const ACTIVITY_SCHEMAS: { readonly [N in ActivityName]: Schemas<N> } = {
+  prepareRun: { input: contract.PrepareRunInput, output: contract.PrepareRunOutput },
+  resolveModel: { input: contract.ResolveModelInput, output: contract.ResolveModelOutput },
+  ingestImages: { input: contract.IngestImagesInput, output: contract.IngestImagesOutput },
+  prepareEvaluationSet: {
+    input: contract.PrepareEvaluationSetInput,
+    output: contract.PrepareEvaluationSetOutput,
+  },
+  selectInstructions: {
+    input: contract.SelectInstructionsInput,
+    output: contract.SelectInstructionsOutput,
+  },
+  prepareShard: { input: contract.PrepareShardInput, output: contract.PrepareShardOutput },
+  collectPreferencePairs: {
+    input: contract.CollectInput,
+    output: contract.CollectPreferencePairsOutput,
+  },
+  collectInfusedExamples: {
+    input: contract.CollectInfusedExamplesInput,
+    output: contract.CollectInfusedExamplesOutput,
+  },
+  scoreAnswers: { input: contract.ScoreAnswersInput, output: contract.ScoreAnswersOutput },
+  compareScores: { input: contract.CompareScoresInput, output: contract.CompareScoresOutput },
+  publishRound: { input: contract.PublishRoundInput, output: contract.PublishRoundOutput },
+  writeReport: { input: contract.WriteReportInput, output: contract.WriteReportOutput },
+  prepareDescribe: { input: contract.PrepareDescribeInput, output: contract.PrepareDescribeOutput },
+  generateShard: { input: contract.GenerateShardInput, output: contract.GenerateShardOutput },
+  generateOne: { input: contract.GenerateOneInput, output: contract.GenerateOneOutput },
+  trainPreference: { input: contract.TrainPreferenceInput, output: contract.TrainOutput },
+  trainInfused: { input: contract.TrainInfusedInput, output: contract.TrainOutput },
+};
+
+/** Those a GPU worker registers; the others belong to a CPU worker. */
+export const GPU_ACTIVITIES: readonly ActivityName[] = [
+  'generateShard',
+  'generateOne',
+  'trainPreference',
+  'trainInfused',
+];
