@@ -33,6 +33,8 @@ export async function serve(role: WorkerRole, { options, close }: RoleWorker): P
   } finally {
     await close();
     await connection.close();
+    // The lifeline would keep the process alive for as long as its owner holds the pipe.
+    process.stdin.destroy();
   }
 }
 

@@ -81,6 +81,9 @@ def probe_sharing(loaded: LoadedModel, row: Row, image: ProcessedImage) -> Shari
     """
     if not loaded.encodes_images_apart:
         return Sharing(False, f"{type(loaded.model).__name__} takes no encoded images")
+    window = _attention_window(loaded)
+    if window is not None:
+        return Sharing(False, f"its attention reaches back over a window of {window} tokens only")
     was_training = loaded.model.training
     loaded.model.eval()
     try:
@@ -104,6 +107,19 @@ def probe_sharing(loaded: LoadedModel, row: Row, image: ProcessedImage) -> Shari
         False,
         f"log-probabilities of the shared pass differ by {difference:.3g}, more than {tolerance:g}",
     )
+
+
+def _attention_window(loaded: LoadedModel) -> int | None:
+    """Tokens that a layer may look back; None where every layer sees all.
+
+    Asked of the configuration because the row at hand may be shorter than the window, and a mask of
+    ours would lift it for the longer ones.
+    """
+    config = loaded.model.config.get_text_config(decoder=True)
+    kinds = getattr(config, "layer_types", None)
+    if kinds is not None and set(kinds) <= {"full_attention"}:
+        return None
+    return getattr(config, "sliding_window", None)
 
 
 def _logps(loaded: LoadedModel, row: Row, image: ProcessedImage) -> torch.Tensor:

@@ -148,7 +148,12 @@ class Pairs:
             nll_reduction=spec.nll_reduction,
             batch=batch,
         )
-        return loss, preference_metrics(policy, reference, beta=spec.beta)
+        metrics = preference_metrics(policy, reference, beta=spec.beta)
+        # Of every pair, so that its mean over a step is 1 or 0.
+        return loss, {
+            **metrics,
+            "shares_prefix": len(places) * float(self._scorer.sharing.is_shared),
+        }
 
     @torch.no_grad()
     def check_start(self, training: Training) -> None:

@@ -185,7 +185,9 @@ class Pretraining:
 
 
 def pretrain(out: Path, *, seed: int, threads: int, schedule: Schedule = FULL) -> dict[str, Any]:
-    """Make the model in `out`, which must not exist yet, and return the content of its `training.json`.
+    """Make the model in `out`, which must not exist yet, and return the content of its record's `training.json`.
+
+    The record is a folder of its own, `record_folder(out)`: a checkpoint folder holds safetensors and text only.
 
     Raises:
         FileExistsError: `out` exists.
@@ -208,15 +210,22 @@ def pretrain(out: Path, *, seed: int, threads: int, schedule: Schedule = FULL) -
     partial = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
         save(partial, work.model, processor)
-        np.save(partial / SEEN_IMAGES_FILE, work.seen.as_array())
         report = _report(work, measures, threads=threads, weights=partial / "model.safetensors")
-        (partial / TRAINING_FILE).write_text(json.dumps(report, indent=1) + "\n")
+        record = record_folder(out)
+        record.mkdir(exist_ok=True)
+        np.save(record / SEEN_IMAGES_FILE, work.seen.as_array())
+        (record / TRAINING_FILE).write_text(json.dumps(report, indent=1) + "\n")
         partial.chmod(0o755)
         partial.replace(out)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     shutil.rmtree(checkpoints)
     return report
+
+
+def record_folder(model: Path) -> Path:
+    """Return the folder with the record of the pre-training of a model, beside the model's."""
+    return model.with_name(f"{model.name}.record")
 
 
 def _report(

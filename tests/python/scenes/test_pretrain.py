@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from sticflow_ml.scenes.pretrain import SMOKE, Pretraining, pretrain
+from sticflow_ml.scenes.pretrain import SMOKE, Pretraining, pretrain, record_folder
 
 SCHEDULE = replace(SMOKE, tower=2, reading=4, grounding=8, num_instructions=4, num_gate_images=2)
 
@@ -33,7 +33,7 @@ def undisturbed(tmp_path_factory):
 def test_the_report_names_the_bytes_and_every_gate(undisturbed):
     out, report = undisturbed
 
-    assert report == json.loads((out / "training.json").read_text())
+    assert report == json.loads((record_folder(out) / "training.json").read_text())
     assert report["model_sha256"] == sha256(out)
     assert report["num_held_out_images_seen"] == 0
     assert len(report["gates"]) == 5

@@ -20,12 +20,12 @@ from sticflow_ml.scenes.gates import (
     question_accuracy,
 )
 from sticflow_ml.scenes.language import detailed_caption
-from sticflow_ml.scenes.pretrain import FULL
+from sticflow_ml.scenes.pretrain import FULL, record_folder
 from sticflow_ml.scenes.prompts import load_prompts
 from sticflow_ml.scenes.questions import questions_of_image
 from sticflow_ml.scenes.render import render_image
 
-RECORD = json.loads((SHIPPED_MODEL / "training.json").read_text())
+RECORD = json.loads((record_folder(SHIPPED_MODEL) / "training.json").read_text())
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 from sticflow_ml.scenes.architecture import SHIPPED_MODEL
 from sticflow_ml.scenes.curriculum import grounding_steps
 from sticflow_ml.scenes.data import NUM_DEV, NUM_INSTRUCTIONS, NUM_TEST
-from sticflow_ml.scenes.pretrain import FULL, SEEN_IMAGES_FILE, short_hash
+from sticflow_ml.scenes.pretrain import FULL, SEEN_IMAGES_FILE, record_folder, short_hash
 from sticflow_ml.scenes.render import render_image
 
 SIZES = {
@@ -32,7 +32,7 @@ def hashes():
 @pytest.fixture(scope="module")
 def seen():
     """Short pixel hashes of every picture that the shipped model's pre-training showed, noted while it ran."""
-    return set(np.load(SHIPPED_MODEL / SEEN_IMAGES_FILE).tolist())
+    return set(np.load(record_folder(SHIPPED_MODEL) / SEEN_IMAGES_FILE).tolist())
 
 
 def test_every_picture_of_a_split_is_unique(hashes):

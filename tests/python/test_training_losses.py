@@ -1,0 +1,152 @@
+"""The losses on numbers small enough to work out by hand."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from sticflow_ml.losses import (
+    GlobalBatch,
+    NllReduction,
+    PairLogps,
+    answer_loss,
+    preference_loss,
+    preference_metrics,
+    token_logps,
+)
+
+# Two pairs: summed log-probabilities, and tokens of the chosen texts.
+POLICY = {"chosen": [-4.0, -9.0], "rejected": [-7.0, -5.0]}
+REFERENCE = {"chosen": [-5.0, -8.0], "rejected": [-6.0, -6.0]}
+NUM_CHOSEN_TOKENS = [2, 6]
+BETA, WEIGHT = 0.5, 0.25
+
+
+def _logps(sums: dict[str, list[float]], places: slice = slice(None)) -> PairLogps:
+    return PairLogps(
+        torch.tensor(sums["chosen"][places], dtype=torch.float64),
+        torch.tensor(sums["rejected"][places], dtype=torch.float64),
+    )
+
+
+def _loss(reduction: NllReduction, weight: float, places: slice = slice(None)) -> float:
+    tokens = torch.tensor(NUM_CHOSEN_TOKENS[places])
+    batch = GlobalBatch(num_examples=2, num_target_tokens=8)
+    loss = preference_loss(
+        _logps(POLICY, places),
+        _logps(REFERENCE, places),
+        num_chosen_tokens_B=tokens,
+        beta=BETA,
+        chosen_nll_weight=weight,
+        nll_reduction=reduction,
+        batch=batch,
+    )
+    return float(loss)
+
+
+def _dpo_by_hand() -> float:
+    # Margins: (-4 + 5) - (-7 + 6) = 2 and (-9 + 8) - (-5 + 6) = -2
+    return (math.log(1 + math.exp(-BETA * 2)) + math.log(1 + math.exp(BETA * 2))) / 2
+
+
+@pytest.mark.parametrize(
+    ("reduction", "likelihood"),
+    [
+        ("sum", (4 + 9) / 2),
+        ("sequence", (4 / 2 + 9 / 6) / 2),
+        ("token", (4 + 9) / (2 + 6)),
+    ],
+)
+def test_the_loss_is_dpo_plus_the_weighted_likelihood(
+    reduction: NllReduction, likelihood: float
+) -> None:
+    assert _loss(reduction, WEIGHT) == pytest.approx(
+        _dpo_by_hand() + WEIGHT * likelihood, rel=1e-12
+    )
+
+
+@pytest.mark.parametrize("reduction", ["sum", "sequence", "token"])
+def test_weight_zero_is_plain_dpo(reduction: NllReduction) -> None:
+    # trl issue 1868: alpha once weighed the other term
+    assert _loss(reduction, 0.0) == pytest.approx(_dpo_by_hand(), rel=1e-12)
+
+
+@pytest.mark.parametrize("reduction", ["sum", "sequence", "token"])
+def test_shares_of_micro_batches_add_up_to_the_loss_of_the_batch(reduction: NllReduction) -> None:
+    # trl issue 5375: a mean over each micro-batch depends on how the batch is cut
+    shares = [_loss(reduction, WEIGHT, slice(place, place + 1)) for place in (0, 1)]
+
+    assert sum(shares) == pytest.approx(_loss(reduction, WEIGHT), rel=1e-12)
+
+
+def test_equal_policies_lose_log_2_and_earn_nothing() -> None:
+    same = _logps(REFERENCE)
+    loss = preference_loss(
+        same,
+        same,
+        num_chosen_tokens_B=torch.tensor(NUM_CHOSEN_TOKENS),
+        beta=BETA,
+        chosen_nll_weight=0.0,
+        nll_reduction="sum",
+        batch=GlobalBatch(num_examples=2, num_target_tokens=8),
+    )
+
+    assert float(loss) == pytest.approx(math.log(2), rel=1e-12)
+    assert preference_metrics(same, same, beta=BETA)["rewards/margins"] == 0
+
+
+def test_the_gradient_pushes_the_chosen_up_and_the_rejected_down() -> None:
+    policy = _logps(POLICY)
+    for logps in (policy.chosen_B, policy.rejected_B):
+        logps.requires_grad_()
+    preference_loss(
+        policy,
+        _logps(REFERENCE),
+        num_chosen_tokens_B=torch.tensor(NUM_CHOSEN_TOKENS),
+        beta=BETA,
+        chosen_nll_weight=WEIGHT,
+        nll_reduction="sum",
+        batch=GlobalBatch(num_examples=2, num_target_tokens=8),
+    ).backward()
+
+    # d/dx log(1 + exp(-x)) = -1 / (1 + exp(x)); the first margin is 2, the second -2.
+    pull = [BETA / (1 + math.exp(BETA * 2)) / 2, BETA / (1 + math.exp(-BETA * 2)) / 2]
+    assert policy.chosen_B.grad is not None
+    assert policy.rejected_B.grad is not None
+    assert policy.chosen_B.grad.tolist() == pytest.approx([-one - WEIGHT / 2 for one in pull])
+    assert policy.rejected_B.grad.tolist() == pytest.approx(pull)
+
+
+def test_metrics_are_the_rewards_of_the_pairs() -> None:
+    sums = preference_metrics(_logps(POLICY), _logps(REFERENCE), beta=BETA)
+
+    assert sums == {
+        "rewards/chosen": 0.5 * (1 - 1),
+        "rewards/rejected": 0.5 * (-1 + 1),
+        "rewards/margins": 0.5 * (2 - 2),
+        "rewards/accuracies": 1.0,
+        "logps/chosen": -13.0,
+        "logps/rejected": -12.0,
+    }
+
+
+def test_the_answer_loss_is_the_mean_cross_entropy_of_the_answer_tokens() -> None:
+    logits_TV = torch.tensor([[0.0, math.log(3.0)], [0.0, 0.0]])
+    logps_T = token_logps(logits_TV, torch.tensor([1, 0]))
+
+    loss = answer_loss(logps_T, batch=GlobalBatch(num_examples=1, num_target_tokens=2))
+
+    assert float(loss) == pytest.approx(-(math.log(3 / 4) + math.log(1 / 2)) / 2, rel=1e-6)
+
+
+def test_log_probabilities_of_half_precision_logits_are_float32() -> None:
+    logits_TV = torch.randn(3, 11, generator=torch.Generator().manual_seed(0)).bfloat16()
+    picks_T = torch.tensor([0, 4, 10])
+
+    logps_T = token_logps(logits_TV, picks_T)
+
+    expected_T = torch.log_softmax(logits_TV.double(), -1)[range(3), picks_T]
+    assert logps_T.dtype == torch.float32
+    assert logps_T.double().tolist() == pytest.approx(expected_T.tolist(), abs=1e-6)
