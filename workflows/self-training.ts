@@ -115,7 +115,8 @@ function carryOver(run: Run, { plan, model, images, policy }: Progress): SelfTra
 }
 
 async function complete(run: Run): Promise<RunStatus> {
-  run.end('completed', `finished after ${String(run.known.round)} rounds; ${run.known.message}`);
+  const rounds = run.known.round === 1 ? '1 round' : `${String(run.known.round)} rounds`;
+  run.end('completed', `finished after ${rounds}; ${run.known.message}`);
   await report(run);
   await condition(allHandlersFinished);
   return run.status();

@@ -24,6 +24,13 @@ export interface Call {
   readonly input: unknown;
 }
 
+interface HoldOptions<N extends ActivityName> {
+  /** Which of its calls wait. @default all */
+  readonly when?: (input: Input<N>) => boolean;
+  /** `held`: a cancelled call goes on until the test lets it clean up. @default 'at_once' */
+  readonly cleanUp?: 'at_once' | 'held';
+}
+
 interface Fault {
   readonly activity: ActivityName;
   readonly code: FailureCode;
@@ -67,7 +74,7 @@ export class FakeRun {
   readonly #finished = new Map<string, unknown>();
   readonly #roundOfScores = new Map<string, number>();
   readonly #faults: Fault[] = [];
-  readonly #holds = new Map<ActivityName, Hold>();
+  readonly #holds: { readonly takes: (call: Call) => boolean; readonly hold: Hold }[] = [];
 
   constructor(runId: string, settings: RunSettings) {
     this.runId = runId;
@@ -84,9 +91,14 @@ export class FakeRun {
   }
 
   /** Calls of an activity wait from now on, until the hold is released. */
-  hold(activity: ActivityName, cleanUp: 'at_once' | 'held' = 'at_once'): Hold {
+  hold<N extends ActivityName>(
+    activity: N,
+    { when = () => true, cleanUp = 'at_once' }: HoldOptions<N> = {},
+  ): Hold {
     const hold = new Hold(cleanUp);
-    this.#holds.set(activity, hold);
+    // Filed by `perform` under the name that says its type.
+    const takes = (call: Call) => call.activity === activity && when(call.input as Input<N>);
+    this.#holds.push({ takes, hold });
     return hold;
   }
 
@@ -99,8 +111,9 @@ export class FakeRun {
 
   /** @throws what a test told it to throw, or the cancellation */
   async perform<N extends ActivityName>(activity: N, input: Input<N>): Promise<Output<N>> {
-    this.calls.push({ activity, input });
-    await this.#holds.get(activity)?.wait();
+    const call = { activity, input };
+    this.calls.push(call);
+    await this.#holds.find(({ takes }) => takes(call))?.hold.wait();
     const fault = this.#faults.find((one) => one.activity === activity && one.calls > 0);
     if (fault !== undefined) {
       fault.calls -= 1;

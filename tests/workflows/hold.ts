@@ -12,7 +12,7 @@ export class Hold {
   #cancelled = 0;
 
   /** @param cleanUp - `held`: a cancelled call goes on until {@link Hold.letCleanUp}. */
-  constructor(cleanUp: 'at_once' | 'held' = 'at_once') {
+  constructor(cleanUp: 'at_once' | 'held') {
     if (cleanUp === 'at_once') this.#cleanUp.resolve();
   }
 

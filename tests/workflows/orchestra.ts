@@ -3,7 +3,7 @@
  * fakes with behaviour. One orchestra per test file.
  */
 import { fileURLToPath } from 'node:url';
-import { Client, Connection, type WorkflowHandle } from '@temporalio/client';
+import { Client, Connection, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
 import { STATUS_QUERY, TASK_QUEUES, WORKFLOWS, workflowId } from '../../contract/api.ts';
@@ -23,8 +23,11 @@ export const IDENTITY = 'sticflow-test';
 /** How long a test waits for what has to come about by itself, on a busy machine. */
 export const WAIT = { timeout: 30_000, interval: 50 };
 
+/** What it says does not matter: a fake run has its settings. */
+export const CONFIG = { config: { name: 'fake' } };
+
 type SelfTraining = (input: SelfTrainingInput) => Promise<RunStatus>;
-export type RunHandle = WorkflowHandle<SelfTraining>;
+export type RunHandle = WorkflowHandleWithFirstExecutionRunId<SelfTraining>;
 
 export class Orchestra {
   readonly client: Client;
@@ -80,25 +83,20 @@ export class Orchestra {
   }
 
   /** Starts a run, for the first time or again, as `sticflow run` and `sticflow retry` do. */
-  async start({ runId }: FakeRun, input: unknown = { config: { name: runId } }) {
-    // Some tests send what no caller of ours would.
-    const args = [input] as [SelfTrainingInput];
-    const handle: RunHandle = await this.client.workflow.start<SelfTraining>(
-      WORKFLOWS.selfTraining,
-      {
-        workflowId: workflowId(runId),
-        taskQueue: TASK_QUEUES.orchestrator,
-        args,
-        workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
-      },
-    );
-    return handle;
+  async start({ runId }: FakeRun, ...input: unknown[]): Promise<RunHandle> {
+    return this.client.workflow.start<SelfTraining>(WORKFLOWS.selfTraining, {
+      workflowId: workflowId(runId),
+      taskQueue: TASK_QUEUES.orchestrator,
+      // Some tests send what no caller of ours would.
+      args: input as [SelfTrainingInput],
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+    });
   }
 
   /** A run from its start to its end, when nothing is to happen to it. */
   async play(settings: RunSettings = {}) {
     const run = this.prepare(settings);
-    const handle = await this.start(run);
+    const handle = await this.start(run, CONFIG);
     const status = RunStatus.parse(await handle.result());
     return { run, handle, status };
   }

@@ -2,7 +2,7 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { roundWorkflowId, shardsWorkflowId, workflowId } from '../../contract/api.ts';
 import { activitiesOf, historyOf, mostAtOnce, originOf } from './history.ts';
-import { Orchestra, WAIT } from './orchestra.ts';
+import { CONFIG, Orchestra, WAIT } from './orchestra.ts';
 
 let orchestra: Orchestra;
 beforeAll(async () => {
@@ -118,7 +118,7 @@ describe.concurrent('a round', () => {
   it('evaluates a policy beside the stages that follow', async () => {
     const run = orchestra.prepare();
     const training = run.hold('trainPreference');
-    const handle = await orchestra.start(run);
+    const handle = await orchestra.start(run, CONFIG);
 
     await training.reached();
     await vi.waitFor(() => {
