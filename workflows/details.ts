@@ -22,7 +22,7 @@ export function renderDetails(status: RunStatus, place: Place): string {
       : `**${status.state}** · round ${String(status.round)} of ${String(status.rounds)}`;
   return [
     `${title} · run \`${status.run_id}\``,
-    status.message,
+    escapeText(status.message),
     stagesTable(status, place),
     roundsTable(status, place),
   ]
@@ -35,7 +35,7 @@ function stagesTable({ stages, round }: RunStatus, place: Place): string {
   const rows = stages.map(({ stage, state, done, total, detail, seconds }) => {
     const progress = total === 0 ? '' : `${String(done)}/${String(total)}`;
     const time = seconds === null ? '' : `${seconds.toFixed(1)} s`;
-    return `| ${STATE_MARKS[state]} ${stage} | ${progress} | ${time} | ${escapeCell(detail)} |`;
+    return `| ${STATE_MARKS[state]} ${stage} | ${progress} | ${time} | ${escapeText(detail)} |`;
   });
   const heading = round === 0 ? 'stage' : `stage of ${roundLink(round, place)}`;
   return [`| ${heading} | done | time | |`, '|---|---|---|---|', ...rows].join('\n');
@@ -45,7 +45,7 @@ function roundsTable({ rounds_done }: RunStatus, place: Place): string {
   if (rounds_done.length === 0) return '';
   const rows = rounds_done.map(({ round, action, measure, value }) => {
     const score = value === null ? 'not measured' : `${measure} ${value.toFixed(4)}`;
-    return `| ${roundLink(round, place)} | ${escapeCell(score)} | ${action} |`;
+    return `| ${roundLink(round, place)} | ${escapeText(score)} | ${action} |`;
   });
   return ['| finished | score | decision |', '|---|---|---|', ...rows].join('\n');
 }
@@ -55,6 +55,6 @@ function roundLink(round: number, { namespace, workflowId }: Place): string {
   return `[round ${String(round)}](/namespaces/${encodeURIComponent(namespace)}/workflows/${id})`;
 }
 
-function escapeCell(text: string): string {
+function escapeText(text: string): string {
   return text.replaceAll('\n', ' ').replace(/[\\|[\]<`*_]/g, String.raw`\$&`);
 }

@@ -42,8 +42,9 @@ export class RoundContext {
   constructor(input: RoundInput) {
     this.input = input;
     setHandler(holdSignal, async (held) => {
+      const told = [...this.#fanOuts.values()].map((fanOut) => pass(held, fanOut));
       this.gate.set(held);
-      await Promise.all([...this.#fanOuts.values()].map((fanOut) => pass(held, fanOut)));
+      await Promise.all(told);
     });
     setHandler(shardsProgressSignal, ({ workflow_id, done, at_rest }) => {
       const fanOut = this.#fanOuts.get(workflow_id);
@@ -89,9 +90,11 @@ export class RoundContext {
   }
 }
 
-async function pass(held: boolean, { handle }: OpenFanOut): Promise<void> {
+async function pass(held: boolean, fanOut: OpenFanOut): Promise<void> {
+  // What it said was about the last pause; it tells again.
+  fanOut.atRest = false;
   try {
-    await handle.signal(holdSignal, held);
+    await fanOut.handle.signal(holdSignal, held);
   } catch {
     // The fan-out ended meanwhile: nothing of it is left to hold.
   }

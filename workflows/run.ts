@@ -118,6 +118,10 @@ export class Run {
 
   /** Opens or closes the gate, here and in everything that runs below. */
   async hold(held: boolean): Promise<void> {
+    // What the round said of being at rest was about the last pause; it tells again.
+    if (this.#roundProgress !== null) {
+      this.#roundProgress = { ...this.#roundProgress, at_rest: false };
+    }
     this.gate.set(held);
     await this.#tellChild();
   }
