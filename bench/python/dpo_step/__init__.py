@@ -1,0 +1,1 @@
+"""One step of preference training, beside TRL's."""

@@ -1,0 +1,1 @@
+"""Writing descriptions, beside a loop over `generate`."""
