@@ -73,7 +73,12 @@ describe.concurrent('describe', () => {
     });
 
     await expect(started).rejects.toMatchObject({
-      cause: { type: 'ConfigInvalid', message: expect.stringContaining('"image" is missing') },
+      cause: {
+        type: 'ConfigInvalid',
+        message:
+          'describe expects one JSON object with "config", "policy", "image", "question", ' +
+          '"describe_and_respond"; "image" is missing.',
+      },
     });
   });
 });

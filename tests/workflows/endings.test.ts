@@ -57,10 +57,9 @@ describe.concurrent('cancel', () => {
     await failureOf(handle);
 
     expect(run.inputsOf('writeReport')).toMatchObject([{ status: { state: 'cancelled' } }]);
-    expect(await statusOf(handle)).toMatchObject({
-      state: 'cancelled',
-      message: expect.stringContaining('start it again to go on from what is finished'),
-    });
+    const status = await statusOf(handle);
+    expect(status.state).toBe('cancelled');
+    expect(status.message).toContain('start it again to go on from what is finished');
   });
 
   it('reaches every shard of a fan-out', async () => {

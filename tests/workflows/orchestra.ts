@@ -4,7 +4,7 @@
  */
 import { fileURLToPath } from 'node:url';
 import { Client, Connection, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
-import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
+import { NativeConnection, Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
 import { STATUS_QUERY, TASK_QUEUES, WORKFLOWS, workflowId } from '../../contract/api.ts';
 import { RunStatus } from '../../contract/status.ts';
@@ -12,6 +12,7 @@ import type { SelfTrainingInput } from '../../contract/workflows.ts';
 import { FakeRuns, fakeActivities } from './fake-activities.ts';
 import type { FakeRun, RunSettings } from './fake-run.ts';
 import { newNamespace } from './namespace.ts';
+import { installRuntime } from './runtime.ts';
 
 export const WORKFLOW_BUNDLE = fileURLToPath(
   new URL('../../dist/workflow-bundle.js', import.meta.url),
@@ -42,7 +43,7 @@ export class Orchestra {
 
   static async start(): Promise<Orchestra> {
     const { address } = inject('temporal');
-    Runtime.install({ logger: new DefaultLogger('ERROR') });
+    installRuntime();
     const connection = await Connection.connect({ address });
     const namespace = await newNamespace(connection, address);
     const native = await NativeConnection.connect({ address });

@@ -103,7 +103,7 @@ describe('the details', () => {
       place,
     );
 
-    const escaped = 'a\\|b \\[x](http://y) \\<img> \\`z\\`';
+    const escaped = 'a\\|b \\[x\\](http://y) \\<img> \\`z\\`';
     expect(details).toContain(`\n\n${escaped}\n\n`);
     expect(details).toContain(`| ${escaped} |`);
   });
