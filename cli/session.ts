@@ -1,6 +1,6 @@
 /** A command's line to Temporal: finds the server, brings up local workers where that is wanted. */
 import { Client } from '@temporalio/client';
-import { noServer, workersDoNotStart } from './errors.ts';
+import { missingWorkersNote, noServer, workersDoNotStart } from './errors.ts';
 import { type Io, say } from './output.ts';
 import {
   connectServer,
@@ -10,7 +10,7 @@ import {
 import { findEmbeddedServer } from './temporal-server/embedded.ts';
 import type { ServerLifetime } from './temporal-server/launch.ts';
 import { type LocalWorkers, startWorkers, workerLogTail } from './workers/local.ts';
-import { waitForWorkers } from './workers/pollers.ts';
+import { missingRoles, waitForWorkers } from './workers/pollers.ts';
 
 /** Starting three Node.js processes takes some seconds; on a busy machine many. */
 const WORKERS_WITHIN_MS = 90_000;
@@ -62,6 +62,19 @@ export async function bringUpWorkers(
   const tail = workerLogTail(workspace, missing);
   await workers.stop();
   throw workersDoNotStart(missing, workspace, tail);
+}
+
+/** The embedded server brings its workers; those of another server are other people's to start. */
+export async function provideWorkers(session: Session, io: Io): Promise<void> {
+  if (session.server.kind === 'external') {
+    const missing = await missingRoles(session.server);
+    if (missing.length > 0) say(io, missingWorkersNote(missing));
+    return;
+  }
+  const workers = await bringUpWorkers(session, 'kept');
+  if (workers.origin === 'started') {
+    say(io, 'Server and workers now run in the background; `sticflow down` stops them.');
+  }
 }
 
 async function connect(workspace: string, lifetime: ServerLifetime, io: Io): Promise<Session> {

@@ -8,7 +8,7 @@ import { followToEnd, runUrl } from '../finish.ts';
 import { type Outcome, say } from '../output.ts';
 import { readEnding } from '../progress/follow.ts';
 import { chooseRun, readRun, unknownRunIn } from '../run-file.ts';
-import { openSession } from '../session.ts';
+import { provideWorkers, startSession } from '../session.ts';
 import { startRun } from '../start-run.ts';
 import { isNotFound } from '../temporal-errors.ts';
 
@@ -40,13 +40,14 @@ async function retry(
 ): Promise<Outcome> {
   const { workspace, io } = context;
   const runId = await chooseRun(workspace, named);
-  const session = await openSession(workspace, io);
+  const session = await startSession(workspace, 'kept', io);
   try {
     const ending = await readEnding(session.client, workflowId(runId));
     if (ending === null) throw runNotOver(runId);
     if (ending === 'completed') throw runCompleted(runId);
     const run = await readRun(workspace, runId);
     if (run === null) throw noRunFile(runId);
+    await provideWorkers(session, io);
     await startRun(session, run.config, run.config_name);
     say(io, `Run ${runId} goes on from what is finished.`);
     if (options.detach !== true) return await followToEnd(context, session, runId);

@@ -2,14 +2,12 @@
 import type { Command } from 'commander';
 import { type CommonOptions, type Context, collect, newCommand, type Shell } from '../command.ts';
 import { loadConfig } from '../config/load.ts';
-import { missingWorkersNote } from '../errors.ts';
 import { EXIT } from '../exit-codes.ts';
 import { followToEnd, resultOutcome, runUrl } from '../finish.ts';
 import { type Outcome, say } from '../output.ts';
 import { provideScenes } from '../scenes-data.ts';
-import { bringUpWorkers, type Session, sayWhereToLook, startSession } from '../session.ts';
+import { provideWorkers, type Session, sayWhereToLook, startSession } from '../session.ts';
 import { type StartedAs, startRun } from '../start-run.ts';
-import { missingRoles } from '../workers/pollers.ts';
 
 interface RunOptions extends CommonOptions {
   readonly set: readonly string[];
@@ -50,7 +48,7 @@ async function run(context: Context, name: string, options: RunOptions): Promise
   await provideScenes(workspace, config, io);
   const session = await startSession(workspace, 'kept', io);
   try {
-    await provideWorkers(context, session);
+    await provideWorkers(session, io);
     const started = await startRun(session, config, name);
     say(io, describeStart(started));
     sayWhereToLook(session, io);
@@ -59,19 +57,6 @@ async function run(context: Context, name: string, options: RunOptions): Promise
     return await followToEnd(context, session, started.runId);
   } finally {
     await session.close();
-  }
-}
-
-/** The embedded server brings its workers; those of another server are other people's to start. */
-async function provideWorkers({ io }: Context, session: Session): Promise<void> {
-  if (session.server.kind === 'external') {
-    const missing = await missingRoles(session.server);
-    if (missing.length > 0) say(io, missingWorkersNote(missing));
-    return;
-  }
-  const workers = await bringUpWorkers(session, 'kept');
-  if (workers.origin === 'started') {
-    say(io, 'Server and workers now run in the background; `sticflow down` stops them.');
   }
 }
 

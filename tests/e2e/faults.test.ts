@@ -1,0 +1,93 @@
+/** Whatever dies on the way, a run ends with the bytes of an undisturbed one. */
+import { beforeAll, expect, test } from 'vitest';
+import type { Snapshot } from '../../cli/progress/snapshot.ts';
+import { workerPids } from '../../cli/workers/local.ts';
+import type { Stage } from '../../contract/api.ts';
+import { Workspace } from './workspace.ts';
+
+const ONE_ROUND = ['scenes-smoke', '--set', 'rounds=1'];
+/** Every stage whose work a process of ours does. */
+const MODEL_STAGES = [
+  'preference',
+  'preference_training',
+  'infusion',
+  'infused_training',
+  'evaluation',
+] as const satisfies readonly Stage[];
+
+let undisturbed: Record<string, string>;
+
+beforeAll(async () => {
+  await using workspace = new Workspace();
+  await workspace.json(['run', ...ONE_ROUND]);
+  undisturbed = workspace.hashes();
+});
+
+test('the same config makes the same bytes in another workspace', async () => {
+  await using workspace = new Workspace();
+
+  await workspace.json(['run', ...ONE_ROUND]);
+
+  expect(workspace.hashes()).toEqual(undisturbed);
+});
+
+test('a model process that is killed in every piece of work changes no byte', async () => {
+  const faults = ['generate.block', 'train_preference.step', 'train_infused.step'];
+  await using workspace = new Workspace({
+    STICFLOW_FAULTS: faults.map((point) => `${point}:kill@1`).join(','),
+  });
+
+  await workspace.json(['run', ...ONE_ROUND]);
+
+  expect(workspace.hashes()).toEqual(undisturbed);
+});
+
+test('a GPU worker that is killed in each stage changes no byte', async () => {
+  await using workspace = new Workspace();
+  const runId = await workspace.start(...ONE_ROUND);
+
+  for (const stage of MODEL_STAGES) {
+    await workspace.until(runId, (look) => isAtWork(look, stage));
+    kill(workerPids(workspace.dir)['gpu']);
+  }
+  await workspace.json(['watch', runId]);
+
+  expect(workspace.hashes()).toEqual(undisturbed);
+});
+
+test('a server that is killed in each stage changes no byte', async () => {
+  await using workspace = new Workspace();
+  const runId = await workspace.start(...ONE_ROUND);
+
+  for (const stage of MODEL_STAGES) {
+    await workspace.until(runId, (look) => isAtWork(look, stage));
+    kill(workspace.server().pid);
+  }
+  await workspace.json(['watch', runId]);
+
+  expect(workspace.hashes()).toEqual(undisturbed);
+});
+
+test('the other workers may be killed too', async () => {
+  await using workspace = new Workspace();
+  const runId = await workspace.start(...ONE_ROUND);
+
+  await workspace.until(runId, (look) => isAtWork(look, 'preference'));
+  kill(workerPids(workspace.dir)['cpu']);
+  await workspace.until(runId, (look) => isAtWork(look, 'infusion'));
+  kill(workerPids(workspace.dir)['orchestrator']);
+  await workspace.json(['watch', runId]);
+
+  expect(workspace.hashes()).toEqual(undisturbed);
+});
+
+/** True when the stage runs and a worker has taken up something. */
+function isAtWork({ status, activities }: Snapshot, stage: Stage): boolean {
+  const row = status.stages.find((other) => other.stage === stage);
+  return row?.state === 'running' && activities.length > 0;
+}
+
+function kill(pid: number | undefined): void {
+  if (pid === undefined) throw new Error('expected a process to kill');
+  process.kill(pid, 'SIGKILL');
+}

@@ -1,0 +1,138 @@
+/** A workspace of its own with a real server, real workers and the built command line. */
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as wait } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { execa } from 'execa';
+import { readSnapshot, type Snapshot } from '../../cli/progress/snapshot.ts';
+import { isQueryUnanswered, isUnreachable } from '../../cli/temporal-errors.ts';
+import { readServerState } from '../../cli/temporal-server/state.ts';
+import { workflowId } from '../../contract/api.ts';
+import { artifactsDir } from '../../store/layout.ts';
+import { readManifest } from '../../store/manifest.ts';
+
+const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+
+/** How often a condition is looked at. */
+const POLL_MS = 100;
+
+export interface Finished {
+  readonly exitCode: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** One installation: its folder, its server, its workers. Dispose it to end them. */
+export class Workspace implements AsyncDisposable {
+  readonly dir = realpathSync(mkdtempSync(join(tmpdir(), 'sticflow-e2e-')));
+  readonly #environment: Readonly<Record<string, string>>;
+
+  /** @param environment also seen by workers and model processes, such as `STICFLOW_FAULTS` */
+  constructor(environment: Readonly<Record<string, string>> = {}) {
+    this.#environment = environment;
+  }
+
+  /** Runs `sticflow ARGS` to its end, whatever its exit code is. */
+  async sticflow(...args: string[]): Promise<Finished> {
+    const result = await execa(process.execPath, [MAIN, ...args], {
+      env: { ...this.#environment, STICFLOW_WORKSPACE: this.dir, NO_COLOR: '1' },
+      reject: false,
+      stdin: 'ignore',
+    });
+    return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
+  }
+
+  /** Runs `sticflow ARGS --json`. @throws when the exit code is not the expected one */
+  async json(args: readonly string[], exitCode = 0): Promise<Record<string, unknown>> {
+    const finished = await this.sticflow(...args, '--json');
+    if (finished.exitCode !== exitCode) {
+      throw new Error(
+        `expected exit code ${String(exitCode)} of ${args.join(' ')}, got ` +
+          `${String(finished.exitCode)}:\n${finished.stderr}\n${finished.stdout}`,
+      );
+    }
+    const document: unknown = JSON.parse(finished.stdout);
+    if (typeof document !== 'object' || document === null) throw new Error(finished.stdout);
+    return { ...document };
+  }
+
+  /** Starts a run and leaves it; returns its id. */
+  async start(...args: string[]): Promise<string> {
+    const { run_id: runId } = await this.json(['run', ...args, '--detach'], 6);
+    return String(runId);
+  }
+
+  get address(): string {
+    return `127.0.0.1:${String(this.server().port)}`;
+  }
+
+  server(): NonNullable<ReturnType<typeof readServerState>> {
+    const state = readServerState(this.dir);
+    if (state === undefined) throw new Error(`no server runs for ${this.dir}`);
+    return state;
+  }
+
+  /** Asks the run for its status until it is as wanted; servers and workers may come and go. */
+  async until(runId: string, isWanted: (look: Snapshot) => boolean): Promise<Snapshot> {
+    const connection = Connection.lazy({ address: this.address });
+    try {
+      const client = new Client({ connection });
+      for (;;) {
+        const look = await lookAt(client, runId);
+        if (look !== null && isWanted(look)) return look;
+        await wait(POLL_MS);
+      }
+    } finally {
+      await connection.close();
+    }
+  }
+
+  /** Hash of every artifact by kind and key: what must not depend on what happened on the way. */
+  hashes(): Record<string, string> {
+    const root = artifactsDir(this.dir);
+    const folders = readdirSync(root).flatMap((kind) =>
+      readdirSync(join(root, kind)).map((key) => join(kind, key)),
+    );
+    return Object.fromEntries(
+      folders.flatMap((folder) => {
+        const manifest = readManifest(join(root, folder));
+        return manifest === null ? [] : [[folder, manifest.sha256] as const];
+      }),
+    );
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.sticflow('down');
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+async function lookAt(client: Client, runId: string): Promise<Snapshot | null> {
+  try {
+    return await readSnapshot(client, workflowId(runId));
+  } catch (error) {
+    if (isQueryUnanswered(error) || isUnreachable(error)) return null;
+    throw error;
+  }
+}
+
+/** Process ids whose command line has all the words, read from the kernel. */
+export function processesWith(...words: string[]): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      const line = commandLine(pid);
+      return words.every((word) => line.includes(word));
+    })
+    .map(Number);
+}
+
+function commandLine(pid: string): string {
+  try {
+    return readFileSync(join('/proc', pid, 'cmdline'), 'utf8').replaceAll('\0', ' ');
+  } catch {
+    return ''; // gone in the meantime
+  }
+}
