@@ -58,7 +58,7 @@ def train_infused(
         objective = Examples(
             training,
             [examples[place] for place in kept],
-            [lines[place]["num_target_tokens"] for place in kept],
+            [lines[place] for place in kept],
         )
         return objective, facts
 
@@ -79,12 +79,13 @@ class Examples:
         self,
         training: Training,
         examples: Sequence[InfusedExample],
-        num_target_tokens: list[int],
+        lines: list[dict[str, Any]],
     ) -> None:
         self._training = training
         self._examples = examples
         self.example_ids = [example.example_id for example in examples]
-        self.num_target_tokens = num_target_tokens
+        self.num_tokens = [line["num_tokens"] for line in lines]
+        self.num_target_tokens = [line["num_target_tokens"] for line in lines]
 
     def loss(
         self, model: torch.nn.Module, places: list[int], batch: GlobalBatch

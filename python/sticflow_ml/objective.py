@@ -16,9 +16,14 @@ from sticflow_ml.protocol import Reporter
 
 
 class Objective(Protocol):
-    """What a training is about: its examples and their loss."""
+    """What a training is about: its examples and their loss.
+
+    `num_tokens` are those of the row that an example makes, which its memory grows with;
+    `num_target_tokens` those that its likelihood is over.
+    """
 
     example_ids: list[str]
+    num_tokens: list[int]
     num_target_tokens: list[int]
 
     def loss(

@@ -130,6 +130,7 @@ class Pairs:
         self._pairs = pairs
         self._lines = lines
         self.example_ids = [pair.pair_id for pair in pairs]
+        self.num_tokens = [line["num_row_tokens"] for line in lines]
         self.num_target_tokens = [line["num_chosen_tokens"] for line in lines]
 
     def loss(
@@ -195,6 +196,7 @@ def _reference_lines(
             {
                 "pair_id": pair.pair_id,
                 "num_tokens": row.num_tokens,
+                "num_row_tokens": row.num_row_tokens,
                 "num_chosen_tokens": len(row.completions[CHOSEN]),
                 "chosen": None,
                 "rejected": None,

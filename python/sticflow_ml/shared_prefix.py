@@ -38,6 +38,11 @@ class Row:
         """Tokens of the longest single conversation in the row: what a model limit is about."""
         return len(self.prompt_ids) + max(len(completion) for completion in self.completions)
 
+    @property
+    def num_row_tokens(self) -> int:
+        """Tokens of the whole row: what its memory grows with."""
+        return len(self.prompt_ids) + sum(len(completion) for completion in self.completions)
+
 
 @dataclass(frozen=True)
 class Rows:

@@ -8,6 +8,7 @@ was killed any number of times ends with the same bytes on the CPU.
 # pyright: reportArgumentType=false, reportIncompatibleMethodOverride=false
 from __future__ import annotations
 
+import json
 import math
 from collections import Counter
 from pathlib import Path
@@ -17,7 +18,7 @@ import torch
 from peft import PeftModel, set_peft_model_state_dict
 from safetensors.torch import load_file, save_file
 from torch.utils.data import Dataset, SequentialSampler
-from transformers import PrinterCallback, Trainer, TrainingArguments
+from transformers import PrinterCallback, Trainer
 
 from sticflow_ml.adapters import adapter_weights
 from sticflow_ml.checkpoints import (
@@ -29,12 +30,15 @@ from sticflow_ml.checkpoints import (
 from sticflow_ml.contract import OptimizationSpec
 from sticflow_ml.errors import SticflowError, Stopped
 from sticflow_ml.losses import GlobalBatch
+from sticflow_ml.micro_batches import MicroBatches, Places
 from sticflow_ml.objective import Objective, Workplace, example_order
+from sticflow_ml.trainer_inputs import OrderedPlaces, collate_places, trainer_arguments
 from sticflow_ml.training_metrics import TrainingMetrics
+from sticflow_ml.work_folder import write_json
 
 STATE_FILE = "trainer_state.json"  # the name under which Trainer looks for it
 ADAPTER_FILE = "adapter.safetensors"
-_SCHEDULERS = {"cosine": "cosine", "linear": "linear", "constant": "constant_with_warmup"}
+DEVIATIONS_FILE = "deviations.json"
 
 
 def train(
@@ -45,7 +49,7 @@ def train(
     name: str,
     workplace: Workplace,
     identity: dict[str, Any],
-) -> TrainingMetrics:
+) -> tuple[TrainingMetrics, list[dict[str, Any]]]:
     """Train the adapter to the end, from the newest checkpoint that verifies.
 
     Args:
@@ -55,6 +59,9 @@ def train(
         name: Of the stage, for fault points.
         workplace: Work folder, messages and lifeline.
         identity: What the training depends on; checkpoints of another one are not used.
+
+    Returns:
+        The metrics, and the deviations from what was asked for (micro_batches.py).
 
     Raises:
         SticflowError: `NonFiniteLoss`, `OutOfMemory`, `DiskFull`.
@@ -80,24 +87,7 @@ def train(
     trainer.train(resume_from_checkpoint=None if found is None else str(found[1]))
     if workplace.lifeline.stop_requested and trainer.state.global_step < trainer.state.max_steps:
         raise Stopped
-    return metrics
-
-
-class _Places(Dataset):
-    """The order of training as a data set; the objective makes tensors of a place itself."""
-
-    def __init__(self, order: list[int]) -> None:
-        self._order = order
-
-    def __len__(self) -> int:
-        return len(self._order)
-
-    def __getitem__(self, index: int) -> dict[str, int]:
-        return {"rank": index, "place": self._order[index]}
-
-
-def _collate(rows: list[dict[str, int]]) -> dict[str, torch.Tensor]:
-    return {name: torch.tensor([row[name] for row in rows]) for name in ("rank", "place")}
+    return metrics, trainer.micro_batches.deviations
 
 
 class _StageTrainer(Trainer):
@@ -113,36 +103,14 @@ class _StageTrainer(Trainer):
         metrics: TrainingMetrics,
         identity: dict[str, Any],
     ) -> None:
-        num_steps = math.ceil(len(order) / spec.global_batch_size)
-        device = peft.device.type
-        arguments = TrainingArguments(
-            output_dir=str(workplace.work_dir / "checkpoints"),
-            per_device_train_batch_size=spec.micro_batch_size,
-            gradient_accumulation_steps=spec.global_batch_size // spec.micro_batch_size,
-            num_train_epochs=1,  # passes are part of the order
-            learning_rate=spec.learning_rate,
-            weight_decay=spec.weight_decay,
-            warmup_steps=math.ceil(spec.warmup_ratio * num_steps),
-            lr_scheduler_type=_SCHEDULERS[spec.lr_scheduler],
-            max_grad_norm=spec.max_grad_norm,
-            activation_checkpointing=spec.gradient_checkpointing,
-            optim="adamw_torch",
-            seed=spec.seed % 2**32,
-            save_strategy="steps",
-            save_steps=spec.save_steps,
-            logging_strategy="steps",
-            logging_steps=1,
-            logging_nan_inf_filter=False,
-            report_to="none",
-            disable_tqdm=True,
-            remove_unused_columns=False,
-            dataloader_pin_memory=device == "cuda",
-            use_cpu=device == "cpu",
+        arguments = trainer_arguments(
+            spec, workplace.work_dir / "checkpoints", len(order), device=peft.device.type
         )
-        # One process, one device: never the library's DataParallel on a host with several GPUs.
-        arguments._n_gpu = min(arguments.n_gpu, 1)
         super().__init__(
-            model=peft, args=arguments, train_dataset=_Places(order), data_collator=_collate
+            model=peft,
+            args=arguments,
+            train_dataset=OrderedPlaces(order),
+            data_collator=collate_places,
         )
         self.remove_callback(PrinterCallback)
         # The objective divides by the global batch itself.
@@ -156,6 +124,12 @@ class _StageTrainer(Trainer):
         self._identity = identity
         self._sums: Counter[str] = Counter()
         self._step_examples: list[str] = []
+        self.micro_batches = MicroBatches(
+            spec.micro_batch_size, objective=objective, reporter=workplace.reporter
+        )
+        self._is_dry_step_done = False
+        self._step_so_far: list[Places] = []
+        self._loss_so_far: float | torch.Tensor = 0.0
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> SequentialSampler:
         return SequentialSampler(self.train_dataset if train_dataset is None else train_dataset)
@@ -165,9 +139,61 @@ class _StageTrainer(Trainer):
         samples, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
         places = [int(place) for sample in samples for place in sample["place"]]
         self._sums = Counter()
+        self._step_so_far, self._loss_so_far = [], 0.0
         self._step_examples = [self._objective.example_ids[place] for place in places]
         tokens = sum(self._objective.num_target_tokens[place] for place in places)
         return samples, GlobalBatch(num_examples=len(places), num_target_tokens=tokens)
+
+    def training_step(self, model, inputs, num_items_in_batch=None):  # noqa: ANN001, ANN202 - Trainer's
+        """Forward and backward of one micro-batch; in smaller pieces when memory does not suffice.
+
+        A pass that failed may have left gradients of some layers behind. So the gradients of this
+        optimizer step are forgotten and its micro-batches are done anew, from the first.
+
+        Returns:
+            The share of `inputs` in the loss of the step.
+        """
+        self._step_so_far.append(inputs)
+        todo = [inputs]
+        while True:
+            try:
+                if not self._is_dry_step_done:
+                    self._dry_step(model)
+                loss = sum(
+                    self._piece(model, piece, num_items_in_batch)
+                    for micro_batch in todo
+                    for piece in self.micro_batches.cut(micro_batch)
+                )
+                break
+            except torch.OutOfMemoryError as error:
+                message = str(error)
+            # Out here the traceback is gone, and with it what holds the tensors of the failed pass.
+            self.micro_batches.halve(message, step=self.state.global_step + 1)
+            model.zero_grad()
+            torch.cuda.empty_cache()
+            todo = self._step_so_far
+            self._sums = Counter()
+        if len(todo) > 1:
+            loss = loss - self._loss_so_far  # Trainer has added that up already
+        self._loss_so_far = self._loss_so_far + loss
+        return loss
+
+    def _piece(self, model: Any, piece: Places, batch: GlobalBatch) -> torch.Tensor:
+        loss = super().training_step(model, piece, batch)
+        self._workplace.faults.reach(f"{self._name}.memory")
+        return loss
+
+    def _dry_step(self, model: Any) -> None:
+        """Run the longest examples forth and back for nothing: memory fails now, not after hours."""
+        places = self.micro_batches.longest()
+        tokens = sum(self._objective.num_target_tokens[place] for place in places)
+        model.train()
+        with self.compute_loss_context_manager():
+            loss, _ = self._objective.loss(model, places, GlobalBatch(len(places), tokens))
+        self.accelerator.backward(loss)
+        self._workplace.faults.reach(f"{self._name}.memory")
+        model.zero_grad()
+        self._is_dry_step_done = True
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):  # noqa: ANN001, ANN202 - Trainer's
         """Share of the micro-batch in the step's loss; dropout is drawn from its place alone."""
@@ -245,6 +271,7 @@ class _StageTrainer(Trainer):
             save_file(adapter_weights(self.model), str(folder / ADAPTER_FILE))
             self._workplace.faults.reach(f"{self._name}.save_half")
             save_optimizer(self.optimizer, self.lr_scheduler, folder)
+            write_json(folder / DEVIATIONS_FILE, self.micro_batches.deviations)
             # Metrics have a file of their own; here they would grow with every checkpoint.
             self.state.log_history = []
             self.state.save_to_json(str(folder / STATE_FILE))
@@ -260,6 +287,8 @@ class _StageTrainer(Trainer):
         weights = load_file(str(Path(resume_from_checkpoint) / ADAPTER_FILE))
         outcome = set_peft_model_state_dict(self.model, weights)
         assert not outcome.unexpected_keys, "a checkpoint is of this adapter"
+        deviations = Path(resume_from_checkpoint) / DEVIATIONS_FILE
+        self.micro_batches.deviations = json.loads(deviations.read_text(encoding="utf-8"))
 
     def _load_optimizer_and_scheduler(self, checkpoint: str | None) -> None:
         if checkpoint is not None:

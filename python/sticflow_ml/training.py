@@ -155,7 +155,7 @@ def _train(
     check_lora_placement(training.loaded, training.policy)
     frozen = frozen_fingerprint(training.policy)
     objective, facts = prepare(training)
-    metrics = train(
+    metrics, deviations = train(
         training.policy,
         objective,
         training.request.optimization,
@@ -169,6 +169,7 @@ def _train(
         **identity,
         **facts,
         "num_steps": len(metrics.rows),
+        "deviations": deviations,
         "last_metrics": metrics.rows[-1],
         "template_sha256": training.loaded.chat.template_sha256,
         "architecture": type(training.loaded.model).__name__,
@@ -224,6 +225,7 @@ def _report(facts: dict[str, Any], reporter: Reporter) -> None:
         {
             "num_steps": facts["num_steps"],
             "num_dropped_over_length": len(facts["dropped_over_length"]),
+            "num_deviations": len(facts["deviations"]),
             **{name: facts[name] for name in ("forward",) if name in facts},
             **{name: last[name] for name in ("loss", "rewards/accuracies") if name in last},
         },
