@@ -1,10 +1,17 @@
 // Runs that are cancelled or fail, and what starting them again costs.
 import { WorkflowFailedError } from '@temporalio/client';
 import { CancelledFailure } from '@temporalio/common';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { roundWorkflowId, shardsWorkflowId, UPDATES } from '../../contract/api.ts';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import {
+  roundWorkflowId,
+  shardsWorkflowId,
+  UPDATES,
+  WORKFLOWS,
+  workflowId,
+} from '../../contract/api.ts';
+import type { FakeRun } from './fake-run.ts';
 import { activitiesOf, endOf, historyOf } from './history.ts';
-import { CONFIG, Orchestra, type RunHandle, statusOf } from './orchestra.ts';
+import { CONFIG, Orchestra, type RunHandle, statusOf, WAIT } from './orchestra.ts';
 
 let orchestra: Orchestra;
 beforeAll(async () => {
@@ -232,7 +239,44 @@ describe.concurrent('a run that is started again', () => {
     expect(again.last_result?.sha256).toBe(expected.last_result?.sha256);
     expect(withoutReports(disturbed.made)).toEqual(withoutReports(undisturbed.made));
   });
+
+  it('after a termination goes on when the round of the old run is gone', async () => {
+    const run = orchestra.prepare({ plan: unmeasured });
+    const old = await occupyRound(run);
+    const handle = await orchestra.start(run, CONFIG);
+    await vi.waitFor(async () => {
+      const { events } = await historyOf(orchestra.client, handle.workflowId);
+      expect(events?.some((event) => event.timerStartedEventAttributes)).toBe(true);
+    }, WAIT);
+
+    await old.terminate('its run was terminated');
+
+    expect((await handle.result()).state).toBe('completed');
+  });
+
+  it('fails with what to do when the round of the old run stays', async () => {
+    const run = orchestra.prepare({ plan: unmeasured });
+    const { workflowId: round } = await occupyRound(run);
+
+    const handle = await orchestra.start(run, CONFIG);
+
+    expect(await failureOf(handle)).toMatchObject({
+      type: 'ChildStillRunning',
+      message:
+        `Expected no workflow ${round} to be running, but an earlier run's still is; ` +
+        'cancel or terminate it, then start the run again.',
+    });
+  });
 });
+
+/** Something under the id of the first round that nobody works on, as a terminated run leaves it for a moment. */
+async function occupyRound(run: FakeRun) {
+  return orchestra.client.workflow.start(WORKFLOWS.round, {
+    workflowId: roundWorkflowId(workflowId(run.runId), 1),
+    taskQueue: 'without-workers',
+    args: [],
+  });
+}
 
 /** Reports are written anew whenever the status changed; evaluations run beside the stages. */
 function withoutReports(made: readonly string[]): readonly string[] {

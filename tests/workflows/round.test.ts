@@ -180,7 +180,7 @@ describe.concurrent('a fan-out', () => {
 
   it('passes references only, far below the 8 KB that the contract allows', async () => {
     const { run } = await orchestra.play({
-      plan: { evaluation_sets: ['scenes-qa', 'scenes-truth', 'photographs'], answers_dar: true },
+      plan: { evaluation_sets: ['scenes-qa', 'photographs'], shard_size: 100, answers_dar: true },
     });
 
     expect(run.largestPayload).toBeGreaterThan(1000);
