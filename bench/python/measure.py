@@ -73,6 +73,11 @@ def median_ratio(
     return round(ratios[len(ratios) // 2], 3)
 
 
+def fastest_ratio(slow: list[Cost], fast: list[Cost]) -> float:
+    """How many times longer the fastest round of `slow` took: what else runs can only add time."""
+    return round(min(one.seconds for one in slow) / min(one.seconds for one in fast), 3)
+
+
 def cpu_seconds(cost: Cost) -> float:
     """For `median_ratio`: a figure that other work on the machine disturbs less."""
     return cost.cpu_seconds

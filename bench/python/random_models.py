@@ -62,8 +62,10 @@ class Shape:
 
 
 SHAPES = {
+    # A small vocabulary, because on the CPU TRL projects every place of a row to it, not only scored
+    # ones as on CUDA: at this width a usual one would be half of its work, and the lead too large.
     "cpu": Shape(
-        hidden=256, layers=4, heads=8, kv_heads=4, mlp=704, vocabulary=8000,
+        hidden=256, layers=4, heads=8, kv_heads=4, mlp=704, vocabulary=1024,
         tower_hidden=128, tower_layers=4, tower_heads=4, tower_mlp=512,
     ),
     # Llama-3.2-1B's language model with LLaVA's vocabulary, CLIP ViT-L/14-336.

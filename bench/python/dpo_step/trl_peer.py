@@ -24,6 +24,7 @@ class TrlStep:
         lora: LoraConfig,
         beta: float,
         chosen_nll_weight: float,
+        gradient_checkpointing: bool,
     ) -> None:
         on_cpu = model.device.type == "cpu"
         arguments = DPOConfig(
@@ -37,6 +38,9 @@ class TrlStep:
             use_cpu=on_cpu,
             report_to="none",
             disable_dropout=True,
+            # Its default is True. Where it is on, TRL also lets gradients into the vision tower, so
+            # that switching it off later would not make the same trainer.
+            gradient_checkpointing=gradient_checkpointing,
             per_device_train_batch_size=len(rows),
         )
         self._trainer = DPOTrainer(
@@ -48,13 +52,9 @@ class TrlStep:
         )
         self.policy: Any = self._trainer.model
         self.policy.train()
-
-    def set_gradient_checkpointing(self, enabled: bool) -> None:
-        """Switch as `Trainer.train` does at its start; on is TRL's default."""
-        if enabled:
+        if gradient_checkpointing:
+            # As `Trainer.train` does at its start.
             self.policy.gradient_checkpointing_enable({"use_reentrant": False})
-        else:
-            self.policy.gradient_checkpointing_disable()
 
     def loss(self, rows: list[dict[str, Any]]) -> torch.Tensor:
         """Collate and run the forward passes of policy and reference."""

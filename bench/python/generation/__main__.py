@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from measure import Cost, cpu_seconds, device_name, measured, median_ratio, summary
+from measure import Cost, cpu_seconds, device_name, fastest_ratio, measured, median_ratio, summary
 from PIL import Image
 from product import as_loaded
 from random_models import SHAPES, build
@@ -106,8 +106,9 @@ def _report(
     return {
         "name": "generate",
         "peer": f"transformers {version('transformers')}, generate in a loop of batch 1",
-        "ratio": median_ratio(costs["official"], costs["ours"]),
+        "ratio": fastest_ratio(costs["official"], costs["ours"]),
         "details": {
+            "ratio_median": median_ratio(costs["official"], costs["ours"]),
             "ratio_cpu_time": median_ratio(costs["official"], costs["ours"], cpu_seconds),
             "images_per_second": images_per_second,
             "texts": len(texts["ours"]),
