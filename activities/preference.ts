@@ -138,8 +138,11 @@ function required(texts: ReadonlyMap<string, Generation>, id: string): Generatio
 }
 
 function nothingLeft(counts: Record<string, number>): SticflowError {
+  const reasons = Object.entries(counts)
+    .filter(([name]) => name.startsWith('dropped/'))
+    .map(([name, count]) => `${String(count)} ${name.slice('dropped/'.length)}`);
   return new SticflowError(
     'DataInvalid',
-    `Expected at least one preference pair, but all ${String(counts['dropped'])} are degenerate (${JSON.stringify(counts)}). Raise generation.max_new_tokens where texts are cut, or generation.temperature where both sides are equal.`,
+    `Expected at least one preference pair, but all ${String(counts['dropped'])} are degenerate (${reasons.join(', ')}). Raise generation.max_new_tokens where texts are cut (preference.degenerate.drop_cut: false keeps them), or generation.temperature where both sides are equal.`,
   );
 }
