@@ -21,11 +21,12 @@ from parity_case import (
     gradient_facts,
     set_adapter,
 )
+from training_parts import Messages, open_scorer, open_training, preference_request
+
 from sticflow_ml.forward import Sharing
 from sticflow_ml.losses import GlobalBatch, PairLogps, preference_loss
 from sticflow_ml.preference_training import PairScorer
 from sticflow_ml.training import Training
-from training_parts import Messages, open_scorer, open_training, preference_request
 
 ORACLE = json.loads((Path(__file__).parent / "oracles" / "trl_dpo.json").read_text())
 
