@@ -14,8 +14,11 @@ const STOP_MILLISECONDS = 10_000;
 /** A server that lived this long had started; its death is news, not a refusal to start. */
 const STARTED_MILLISECONDS = 10_000;
 
-/** Refusals in a row (port taken, file broken) after which there is no point in trying again. */
-const MAX_REFUSALS = 3;
+/**
+ * Refusals in a row (port taken, file broken) after which there is no point in trying again. More than a few, since a
+ * server that is killed time and again within its first seconds looks the same and has to come back.
+ */
+const MAX_REFUSALS = 10;
 
 const RESTART_MILLISECONDS = 200;
 

@@ -18,6 +18,9 @@ const MAIN = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 /** How often a condition is looked at. */
 const POLL_MS = 100;
 
+/** A condition that takes longer will not come: the test says what it saw instead of running out of time. */
+const CONDITION_WITHIN_MS = 150_000;
+
 export interface Finished {
   readonly exitCode: number;
   readonly stdout: string;
@@ -74,16 +77,24 @@ export class Workspace implements AsyncDisposable {
     return state;
   }
 
-  /** Asks the run for its status until it is as wanted; servers and workers may come and go. */
+  /**
+   * Asks the run for its status until it is as wanted; servers and workers may come and go.
+   *
+   * @throws when it does not come to that, with what was seen last
+   */
   async until(runId: string, isWanted: (look: Snapshot) => boolean): Promise<Snapshot> {
     const connection = Connection.lazy({ address: this.address });
     try {
       const client = new Client({ connection });
-      for (;;) {
+      const deadline = performance.now() + CONDITION_WITHIN_MS;
+      let seen: Snapshot | null = null;
+      while (performance.now() < deadline) {
         const look = await lookAt(client, runId);
         if (look !== null && isWanted(look)) return look;
+        seen = look ?? seen;
         await wait(POLL_MS);
       }
+      throw new Error(`the run never became as wanted; last seen: ${JSON.stringify(seen)}`);
     } finally {
       await connection.close();
     }

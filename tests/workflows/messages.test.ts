@@ -76,21 +76,24 @@ describe.concurrent('pause', () => {
     ).toHaveLength(3);
   });
 
-  it('right after a resume is `pausing` until the shards are at rest again', async () => {
+  it('a second time is `pausing` until the shards are at rest again', async () => {
     const run = orchestra.prepare({
       num_images: 12,
       plan: { ...plan, shard_size: 4, max_parallel_shards: 1 },
     });
-    const shard = run.hold('prepareShard');
+    const first = run.hold('generateShard');
     const handle = await orchestra.start(run, CONFIG);
-    await shard.reached();
+    await first.reached();
     await update(handle, UPDATES.pause);
-    shard.release();
+    first.release();
     await stateBecomes(handle, 'paused');
 
-    // Not waited for: what the round says of itself is older than both updates.
-    await handle.startUpdate(UPDATES.resume, { waitForStage: 'ACCEPTED' });
+    const second = run.hold('generateShard');
+    await update(handle, UPDATES.resume);
+    await second.reached();
     expect((await update(handle, UPDATES.pause)).state).toBe('pausing');
+    expect((await statusOf(handle)).state).toBe('pausing');
+    second.release();
     await stateBecomes(handle, 'paused');
     await update(handle, UPDATES.resume);
     expect((await handle.result()).state).toBe('completed');
