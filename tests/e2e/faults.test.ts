@@ -5,7 +5,13 @@ import { workerPids } from '../../cli/workers/local.ts';
 import type { Stage } from '../../contract/api.ts';
 import { Workspace } from './workspace.ts';
 
-const ONE_ROUND = ['scenes-smoke', '--set', 'rounds=1'];
+/** With trainings of several seconds, so that each stage can be seen at work. */
+const ONE_ROUND = [
+  'scenes-smoke',
+  ...['rounds=1', 'preference_training.num_epochs=8', 'infused_training.num_epochs=12'].flatMap(
+    (override) => ['--set', override],
+  ),
+];
 /** Every stage whose work a process of ours does. */
 const MODEL_STAGES = [
   'preference',

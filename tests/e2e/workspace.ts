@@ -92,6 +92,8 @@ export class Workspace implements AsyncDisposable {
         const look = await lookAt(client, runId);
         if (look !== null && isWanted(look)) return look;
         seen = look ?? seen;
+        // What has not come by the end of the run will not come.
+        if (look !== null && isOver(look)) break;
         await wait(POLL_MS);
       }
       throw new Error(`the run never became as wanted; last seen: ${JSON.stringify(seen)}`);
@@ -118,6 +120,10 @@ export class Workspace implements AsyncDisposable {
     await this.sticflow('down');
     rmSync(this.dir, { recursive: true, force: true });
   }
+}
+
+function isOver({ status }: Snapshot): boolean {
+  return ['completed', 'cancelled', 'failed'].includes(status.state);
 }
 
 async function lookAt(client: Client, runId: string): Promise<Snapshot | null> {

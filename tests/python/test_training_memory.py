@@ -107,6 +107,10 @@ def test_half_the_micro_batch_makes_the_same_adapter(
         read_lines(_output(whole) / "metrics.jsonl"),
         strict=True,
     ):
+        if line["step"] == 1:
+            # Policy and reference are one there: which of two equal rewards is larger, rounding says.
+            line.pop("rewards/accuracies", None)
+            expected.pop("rewards/accuracies", None)
         assert line == pytest.approx(expected, rel=1e-3, abs=1e-5)
 
 

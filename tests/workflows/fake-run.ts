@@ -90,7 +90,7 @@ export class FakeRun {
     this.#faults.push({ activity, code, message, calls });
   }
 
-  /** Calls of an activity wait from now on, until the hold is released. */
+  /** Calls of an activity wait from now on, until the hold is released; the newest hold that takes a call has it. */
   hold<N extends ActivityName>(
     activity: N,
     { when = () => true, cleanUp = 'at_once' }: HoldOptions<N> = {},
@@ -113,7 +113,7 @@ export class FakeRun {
   async perform<N extends ActivityName>(activity: N, input: Input<N>): Promise<Output<N>> {
     const call = { activity, input };
     this.calls.push(call);
-    await this.#holds.find(({ takes }) => takes(call))?.hold.wait();
+    await this.#holds.findLast(({ takes }) => takes(call))?.hold.wait();
     const fault = this.#faults.find((one) => one.activity === activity && one.calls > 0);
     if (fault !== undefined) {
       fault.calls -= 1;
