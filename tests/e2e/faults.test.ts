@@ -1,5 +1,5 @@
 /** Whatever dies on the way, a run ends with the bytes of an undisturbed one. */
-import { beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test, vi } from 'vitest';
 import type { Snapshot } from '../../cli/progress/snapshot.ts';
 import { workerPids } from '../../cli/workers/local.ts';
 import type { Stage } from '../../contract/api.ts';
@@ -52,9 +52,12 @@ test('a GPU worker that is killed in each stage changes no byte', async () => {
   await using workspace = new Workspace();
   const runId = await workspace.start(...ONE_ROUND);
 
+  let killed: number | undefined;
   for (const stage of MODEL_STAGES) {
+    const worker = await otherGpuWorker(workspace, killed);
     await workspace.until(runId, (look) => isAtWork(look, stage));
-    kill(workerPids(workspace.dir)['gpu']);
+    kill(worker);
+    killed = worker;
   }
   await workspace.json(['watch', runId]);
 
@@ -91,6 +94,17 @@ test('the other workers may be killed too', async () => {
 function isAtWork({ status, activities }: Snapshot, stage: Stage): boolean {
   const row = status.stages.find((other) => other.stage === stage);
   return row?.state === 'running' && activities.length > 0;
+}
+
+/** The GPU worker's process id, once it is not the one that was killed. */
+async function otherGpuWorker({ dir }: Workspace, killed: number | undefined): Promise<number> {
+  return await vi.waitUntil(
+    () => {
+      const { gpu } = workerPids(dir);
+      return gpu !== undefined && gpu !== killed && gpu;
+    },
+    { timeout: 60_000 },
+  );
 }
 
 function kill(pid: number | undefined): void {
