@@ -23,10 +23,15 @@ from measure import Cost, cpu_seconds, device_name, fastest_ratio, measured, med
 from PIL import Image
 from product import as_loaded
 from random_models import SHAPES, build
+from transformers import AutoModelForImageTextToText, AutoProcessor, PreTrainedModel, ProcessorMixin
 
 from generation import official_loop, ours
+from sticflow_ml.scenes.architecture import SHIPPED_MODEL
+from sticflow_ml.scenes.render import render_image
 
 IMAGE_SIZES = {"llava": (448, 336), "llava_next": (640, 480)}
+# The embedded model is a trained one, and sees pictures of its own world.
+FAMILIES = [*IMAGE_SIZES, "scenes"]
 # Length and wording of STIC's own: one careful and one careless prompt.
 PROMPTS = [
     "Illustrate the details of the picture, in full sentences and step by step: first name the "
@@ -40,14 +45,7 @@ def main() -> int:
     options = _options()
     torch.set_num_threads(options.threads)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model, processor = build(
-        options.family,
-        SHAPES[options.shape],
-        device=device,
-        dtype=getattr(torch, options.dtype),
-        # Wide enough that two tokens are no near tie, which rounding alone would decide.
-        initializer_range=options.initializer_range,
-    )
+    model, processor = _model(options, device)
     loaded = as_loaded(model, processor)
     with tempfile.TemporaryDirectory(prefix="generation-") as folder:
         pictures = _write_pictures(options, Path(folder))
@@ -70,9 +68,24 @@ def main() -> int:
     return 1 if options.dtype == "float32" and num_equal < len(texts["ours"]) else 0
 
 
+def _model(options: argparse.Namespace, device: str) -> tuple[PreTrainedModel, ProcessorMixin]:
+    dtype = getattr(torch, options.dtype)
+    if options.family == "scenes":
+        model = AutoModelForImageTextToText.from_pretrained(SHIPPED_MODEL, dtype=dtype)
+        return model.to(device), AutoProcessor.from_pretrained(SHIPPED_MODEL)
+    return build(
+        options.family,
+        SHAPES[options.shape],
+        device=device,
+        dtype=dtype,
+        # Wide enough that two tokens are no near tie, which rounding alone would decide.
+        initializer_range=options.initializer_range,
+    )
+
+
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="generation")
-    parser.add_argument("--family", choices=IMAGE_SIZES, default="llava")
+    parser.add_argument("--family", choices=FAMILIES, default="llava")
     parser.add_argument("--shape", choices=SHAPES, default="cpu")
     parser.add_argument("--dtype", choices=["float32", "bfloat16"], default="float32")
     parser.add_argument("--images", type=int, default=8)
@@ -85,9 +98,13 @@ def _options() -> argparse.Namespace:
 
 
 def _write_pictures(options: argparse.Namespace, folder: Path) -> list[Path]:
+    paths = [folder / f"{number}.png" for number in range(options.images)]
+    if options.family == "scenes":
+        for number, path in enumerate(paths):
+            render_image("unlabelled", number, 0)[1].save(path)
+        return paths
     noise = np.random.default_rng(0)
     width, height = IMAGE_SIZES[options.family]
-    paths = [folder / f"{number}.png" for number in range(options.images)]
     for path in paths:
         Image.fromarray(noise.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(path)
     return paths
