@@ -3,7 +3,9 @@
  * once as a plain program that calls the same stages one after the other in one process, writes no checkpoint
  * and whose hashing and syncing is not counted. Both must end with the same adapter weights.
  */
+import process from 'node:process';
 import { loadConfig } from '../cli/config/load.ts';
+import { provideScenes } from '../cli/scenes-data.ts';
 import { durableRun } from './durable-run.ts';
 import { plainRun } from './plain-run.ts';
 import { type Bench, rounded } from './result.ts';
@@ -29,6 +31,7 @@ export const durability: Bench = async ({ config, overrides, say }) => {
       overrides: [...set, ...NO_CHECKPOINTS],
       workspace: workspace.dir,
     });
+    await provideScenes(workspace.dir, plainConfig, process);
     const plain = await plainRun(plainConfig, workspace.dir);
     const equal = durable.adapterWeights().join() === plain.adapterWeights.join();
     if (!equal) {
