@@ -216,7 +216,10 @@ async function changeOf(
   };
 }
 
-/** Paired over the whole run: what it ended with against what it began with, on the deciding set. */
+/**
+ * Paired over the whole run: the policy it ends with against the one it began with, on the deciding set. A last round
+ * whose policy was not kept ends where it started.
+ */
 async function overall(
   store: Store,
   { config }: RunConfig,
@@ -224,9 +227,10 @@ async function overall(
 ): Promise<ReportInput['overall']> {
   const set = config.decision.set ?? config.evaluation.sets[0]?.name;
   const first = results.at(0)?.scores.find((scored) => scored.set === set);
-  const last = results.at(-1)?.scores.findLast((scored) => scored.set === set);
+  const last = endOf(results.at(-1), set);
   if (set === undefined || first?.policy !== 'base' || last === undefined) return null;
-  if (last.policy === 'base') return null;
+  // A run that kept nothing, or has measured nothing else, has changed nothing.
+  if (last.scores.key === first.scores.key) return null;
   const [before, after] = [
     await readItems(store, first.scores),
     await readItems(store, last.scores),
@@ -234,6 +238,15 @@ async function overall(
   const deltas = deltasOf(before, after, bootstrap(config, set));
   const changed = changesOf(before, after, config.decision.measure);
   return { set, from: first.policy, to: last.policy, comparison: { set, deltas, ...changed } };
+}
+
+function endOf(
+  result: RoundResult | undefined,
+  set: string | undefined,
+): RoundResult['scores'][number] | undefined {
+  const ofSet = result?.scores.filter((scored) => scored.set === set);
+  const isKept = result?.end_policy.adapter?.key === result?.start_policy.adapter?.key;
+  return isKept ? ofSet?.find(({ policy }) => policy === 'base') : ofSet?.at(-1);
 }
 
 const TrainingFacts = z.object({ versions: z.record(z.string(), z.string()) });

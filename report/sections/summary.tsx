@@ -135,6 +135,8 @@ function Stages({ stages }: { readonly stages: readonly StageStatus[] }): JSX.El
 
 function stageProgress({ state, done, total, detail, seconds }: StageStatus): string {
   if (state === 'done') return seconds === null ? 'done' : `done in ${duration(seconds)}`;
+  // Why a stage was left out says more than that it was.
+  if (state === 'skipped' && detail !== '') return detail;
   if (state !== 'running') return state;
   const figures = total > 0 ? `${String(done)} of ${String(total)}` : 'running';
   return detail === '' ? figures : `${figures}, ${detail}`;
