@@ -74,7 +74,9 @@ function tick({ done, total }: StageStatus): number {
 export function describeCounts(counts: Readonly<Record<string, number>>, limit = 4): string {
   return Object.entries(counts)
     .slice(0, limit)
-    .map(([name, value]) => `${formatNumber(value)} ${name.replace(/^num_/, '').replaceAll('_', ' ')}`)
+    .map(
+      ([name, value]) => `${formatNumber(value)} ${name.replace(/^num_/, '').replaceAll('_', ' ')}`,
+    )
     .join(', ');
 }
 
