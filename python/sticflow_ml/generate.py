@@ -25,13 +25,12 @@ from sticflow_ml.contract import (
 from sticflow_ml.decoding import Written, write_texts
 from sticflow_ml.errors import SticflowError
 from sticflow_ml.faults import Faults
+from sticflow_ml.generation_files import GenerationFiles, image_order
 from sticflow_ml.images import Images
 from sticflow_ml.lifeline import Lifeline
-from sticflow_ml.lines import PartialLines, read_records
 from sticflow_ml.model import LoadedModel
 from sticflow_ml.prefill import Prompt
 from sticflow_ml.protocol import Reporter
-from sticflow_ml.work_folder import fill_directory, read_json, sha256_of_file, write_json
 
 MAX_HALVINGS = 3
 # A block is several batches long so that waiting prompts refill the places of finished rows, and
@@ -48,64 +47,27 @@ def generate(
         SticflowError: `DataInvalid`, `ModelInvalid`, `OutOfMemory`, `DiskFull`.
         Stopped: SIGTERM came; whole batches are kept.
     """
-    work_dir = Path(request.work_dir)
-    output = work_dir / "output"
-    requests = read_records(Path(request.requests_path), GenerationRequest, key="request_id")
-    identity = _identity(request)
-    if not _is_finished(output, identity):
-        run = _Run(request, requests, identity, reporter=reporter, lifeline=lifeline)
-        run.write_all(warm)
-        fill_directory(output, run.fill_output)
-    facts = read_json(output / "generation.json")
-    reporter.result(
-        len(requests),
-        {
-            "num_tokens": facts["num_tokens"],
-            "num_cut": facts["num_cut"],
-            "num_deviations": len(facts["deviations"]),
-        },
-    )
-
-
-def plan_blocks(requests: list[GenerationRequest], batch_size: int) -> list[list[int]]:
-    """Cut the requests into blocks: a pure function of the file.
-
-    Rows about one image stand together, so that it is encoded once; images keep the order in which
-    the file names them first.
-
-    Returns:
-        Indices into `requests`, a list a block of `BATCHES_IN_A_BLOCK` batches.
-    """
-    first_place: dict[tuple[str, str], int] = {}
-    for place, request in enumerate(requests):
-        first_place.setdefault((request.image.root, request.image.file), place)
-    order = sorted(
-        range(len(requests)),
-        key=lambda place: first_place[requests[place].image.root, requests[place].image.file],
-    )
-    size = batch_size * BATCHES_IN_A_BLOCK
-    return [order[start : start + size] for start in range(0, len(order), size)]
-
-
-def _identity(request: GenerateRequest) -> dict[str, Any]:
-    """Everything that the bytes of the result depend on, but for the versions of libraries."""
-    return {
-        "requests_sha256": sha256_of_file(Path(request.requests_path)),
-        "model_sha256": request.model.sha256,
-        "adapter_sha256": None if request.adapter is None else request.adapter.sha256,
+    knobs = {
         "dtype": request.model.dtype,
         "num_threads": request.model.num_threads,
         "image_backend": request.model.image_backend,
         "batch_size": request.batch_size,
     }
+    files = GenerationFiles(request, knobs, reporter=reporter)
+    if not files.is_finished:
+        _Run(request, files, reporter=reporter, lifeline=lifeline).write_all(warm)
+    files.report()
 
 
-def _is_finished(output: Path, identity: dict[str, Any]) -> bool:
-    path = output / "generation.json"
-    if not path.exists():
-        return False
-    facts = read_json(path)
-    return all(facts.get(name) == value for name, value in identity.items())
+def plan_blocks(requests: list[GenerationRequest], batch_size: int) -> list[list[int]]:
+    """Cut the requests into blocks: a pure function of the file.
+
+    Returns:
+        Indices into `requests`, a list a block of `BATCHES_IN_A_BLOCK` batches.
+    """
+    order = image_order(requests)
+    size = batch_size * BATCHES_IN_A_BLOCK
+    return [order[start : start + size] for start in range(0, len(order), size)]
 
 
 class _Run:
@@ -114,31 +76,26 @@ class _Run:
     def __init__(
         self,
         request: GenerateRequest,
-        requests: list[GenerationRequest],
-        identity: dict[str, Any],
+        files: GenerationFiles,
         *,
         reporter: Reporter,
         lifeline: Lifeline,
     ) -> None:
         self._request = request
-        self._requests = requests
-        self._identity = identity
+        self._files = files
+        self._requests = files.requests
         self._reporter = reporter
         self._lifeline = lifeline
-        self._work_dir = Path(request.work_dir)
-        self._blocks = plan_blocks(requests, request.batch_size)
-        self._facts: dict[str, Any] = {}
+        self._blocks = plan_blocks(files.requests, request.batch_size)
         self._deviations: list[dict[str, Any]] = []
-        self._generations: list[dict[str, Any]] = []
 
     def write_all(self, warm: WarmPolicy) -> None:
-        """Write what is missing, block by block."""
-        faults = Faults(self._work_dir)
-        partial = self._open_partial()
+        """Write what is missing, block by block, and the result."""
+        faults = Faults(Path(self._request.work_dir))
+        partial = self._files.open_partial([len(block) for block in self._blocks])
         try:
             loaded = warm.for_generation(self._request.model, self._request.adapter, self._reporter)
             images = loaded.images(self._request.image_roots)
-            self._facts = _facts_of(loaded, warm)
             for block in self._blocks[partial.num_groups :]:
                 self._lifeline.raise_if_stopped()
                 faults.reach("generate.block")
@@ -146,52 +103,19 @@ class _Run:
                 rows = self._write(loaded, images, block, faults=faults, done=done)
                 partial.append(rows)
                 self._reporter.progress("generating", len(partial.lines), self._total, "items")
-            self._generations = partial.lines
         finally:
             partial.close()
-
-    def fill_output(self, folder: Path) -> None:
-        """Write the result files, in the order of the requests."""
         order = [place for block in self._blocks for place in block]
-        by_place = dict(zip(order, self._generations, strict=True))
-        generations = [Generation.model_validate(by_place[place]) for place in sorted(by_place)]
-        with (folder / "generations.jsonl").open("w", encoding="utf-8") as file:
-            for generation in generations:
-                file.write(generation.model_dump_json() + "\n")
-        facts = {
-            **self._identity,
-            **self._facts,
-            "num_requests": len(generations),
-            "num_images": len({(row.image.root, row.image.file) for row in self._requests}),
-            "num_tokens": sum(generation.num_tokens for generation in generations),
-            "num_cut": sum(generation.finish_reason == "length" for generation in generations),
-            "deviations": self._deviations,
-        }
-        write_json(folder / "generation.json", facts)
+        by_place = dict(zip(order, partial.lines, strict=True))
+        self._files.write_output(
+            [Generation.model_validate(by_place[place]) for place in sorted(by_place)],
+            facts=_facts_of(loaded, warm),
+            deviations=self._deviations,
+        )
 
     @property
     def _total(self) -> int:
         return len(self._requests)
-
-    def _open_partial(self) -> PartialLines:
-        """Go on where the last attempt stopped, if it did the same work."""
-        path = self._work_dir / "generations.partial.jsonl"
-        identity_path = self._work_dir / "generations.partial.json"
-        if identity_path.exists():
-            before = read_json(identity_path)
-            changed = [name for name, value in self._identity.items() if before[name] != value]
-            if changed:
-                path.unlink(missing_ok=True)
-                self._reporter.notice(
-                    "partial_discarded", f"made with another {', '.join(changed)}; starting anew"
-                )
-        else:
-            path.unlink(missing_ok=True)
-        write_json(identity_path, self._identity)
-        partial = PartialLines(path, [len(block) for block in self._blocks])
-        if partial.lines:
-            self._reporter.notice("resumed", f"{len(partial.lines)} of {self._total} texts kept")
-        return partial
 
     def _write(
         self, loaded: LoadedModel, images: Images, block: list[int], *, faults: Faults, done: int

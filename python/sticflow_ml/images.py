@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from PIL import Image, UnidentifiedImageError
@@ -20,6 +19,7 @@ from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from sticflow_ml.contract import ImageFile, ImageRoots
 from sticflow_ml.errors import SticflowError
+from sticflow_ml.image_files import image_path
 
 # Features and pixels of recent images that are kept: enough for all prompts of a stretch of images.
 CACHE_SIZE_BYTES = 256 * 2**20
@@ -63,7 +63,7 @@ class Images:
     def __init__(
         self, roots: ImageRoots, *, processor: ProcessorMixin, encode: Encode | None
     ) -> None:
-        self._roots = {"images": roots.images, "corrupted": roots.corrupted}
+        self._roots = roots
         self._processor = processor
         self._encode = encode
         self._cache: OrderedDict[tuple[str, str], ProcessedImage] = OrderedDict()
@@ -112,20 +112,7 @@ class Images:
         Raises:
             SticflowError: `DataInvalid` as in `get`.
         """
-        root = self._roots[image.root]
-        if root is None:
-            raise SticflowError(
-                "DataInvalid",
-                f"Expected image_roots.{image.root} for the image {image.file}, got null.",
-                image=image.file,
-            )
-        path = (Path(root) / image.file).resolve()
-        if not path.is_relative_to(Path(root).resolve()):
-            raise SticflowError(
-                "DataInvalid",
-                f"Expected the image {image.file} to lie inside its folder, it does not.",
-                image=image.file,
-            )
+        path = image_path(self._roots, image)
         try:
             # The store holds PNG only; no other decoder needs to meet bytes from outside.
             with Image.open(path, formats=("PNG",)) as picture:
