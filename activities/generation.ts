@@ -13,7 +13,8 @@ import type { Policy } from '../contract/status.ts';
 import { SticflowError } from '../store/errors.ts';
 import type { BuildSpec } from '../store/store.ts';
 import type { ActivityDependencies } from './context.ts';
-import { finishedOrMade, modelParameters, policyInputs } from './gpu-work.ts';
+import { engineParameters, engineSpec, stallTimeout } from './generation-engine.ts';
+import { finishedOrMade, policyInputs } from './gpu-work.ts';
 import { readRunConfig } from './prepare-run.ts';
 
 const STAGE_VERSION = 1;
@@ -58,7 +59,7 @@ export function generationsSpec(
     kind: 'generations',
     // Requests name images; the bytes of those are the source's.
     inputs: [requests, source, ...policyInputs(policy)],
-    parameters: { ...modelParameters(config.model), batch_size: config.generation.batch_size },
+    parameters: engineParameters(config),
     version: STAGE_VERSION,
   };
 }
@@ -80,13 +81,15 @@ async function generate(
     spec: generationsSpec({ policy, source }, requests, config),
     model: config.model,
     policy,
-    request: (fields) => ({
+    request: async (fields) => ({
       ...fields,
       command: 'generate',
       requests_path: join(store.directory(requests), 'requests.jsonl'),
       image_roots: { images: store.directory(source), corrupted: store.directory(requests) },
       batch_size: config.generation.batch_size,
+      engine: await engineSpec(deps.workspace, config),
     }),
+    ...stallTimeout(config),
     check: ({ num_records }) => {
       if (num_records === requests.num_records) return;
       throw new SticflowError(

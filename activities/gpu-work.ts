@@ -45,7 +45,9 @@ export interface GpuWork {
   readonly model: ModelConfig;
   readonly policy: Policy;
   /** Completes the request; called only when there is work to do. */
-  readonly request: (fields: WorkFields) => ModelProcessRequest;
+  readonly request: (fields: WorkFields) => ModelProcessRequest | Promise<ModelProcessRequest>;
+  /** Longest silence of a process that works, where it is not the usual one. */
+  readonly stallTimeoutMs?: number;
   /** Looks at the result before it is published. */
   readonly check?: (result: ResultMessage) => void;
 }
@@ -53,7 +55,7 @@ export interface GpuWork {
 /** Finds the artifact of a piece of model work or has it made. */
 export async function finishedOrMade(
   deps: ActivityDependencies,
-  { spec, model, policy, request, check }: GpuWork,
+  { spec, model, policy, request, check, stallTimeoutMs = STALL_TIMEOUT_MS }: GpuWork,
 ): Promise<ArtifactRef> {
   const { store } = deps;
   const key = store.key(spec);
@@ -68,7 +70,7 @@ export async function finishedOrMade(
     lock_timeout_seconds: LOCK_TIMEOUT_SECONDS,
     ...(await policySpec(deps, model, policy)),
   };
-  const result = await runModelRequest(deps, request(fields), STALL_TIMEOUT_MS);
+  const result = await runModelRequest(deps, await request(fields), stallTimeoutMs);
   check?.(result);
   const ref = await store.publish(spec, join(workDir, 'output'), result.num_records);
   await store.removeWorkDirectory(spec.kind, key);

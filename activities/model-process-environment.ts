@@ -1,4 +1,8 @@
-/** What a model process gets to see of the worker's environment: an allow-list, no secrets. */
+/**
+ * What a model process gets to see of the worker's environment: an allow-list, and of its secrets
+ * the one that the request names.
+ */
+import type { ModelProcessRequest } from '../contract/model-process.ts';
 import { pythonDir } from '../store/layout.ts';
 
 /** Where programs, caches and devices are; nothing that opens a door. */
@@ -22,7 +26,7 @@ const PASSED_ON = [
   'STICFLOW_FAULTS',
 ] as const;
 
-/** What a download needs on top to find its way out. A hub token is read from HF_HOME, not from here. */
+/** What finds the way out on top of it. A hub token is read from HF_HOME, not from here. */
 const NETWORK = [
   'HF_ENDPOINT',
   'HTTP_PROXY',
@@ -33,21 +37,42 @@ const NETWORK = [
   'REQUESTS_CA_BUNDLE',
 ] as const;
 
-export type NetworkAccess = 'offline' | 'hub';
+/** What a process needs for a request beyond its programs and devices. */
+export interface Access {
+  /** `endpoint` reaches the network but not the hub. */
+  readonly network: 'none' | 'hub' | 'endpoint';
+  /** Name of the variable that holds the key of the endpoint. */
+  readonly secret: string | null;
+}
 
-/** The whole environment of a model process; only a download may reach the network. */
+/** Requests that need another access need another process. */
+export function accessFor(request: ModelProcessRequest): Access {
+  if (request.command === 'download_model') return { network: 'hub', secret: null };
+  if (request.command !== 'generate' || request.engine.name !== 'openai') {
+    return { network: 'none', secret: null };
+  }
+  const { api_key } = request.engine;
+  const secret = api_key?.kind === 'environment' ? api_key.name : null;
+  return { network: 'endpoint', secret };
+}
+
+/** The whole environment of a model process. */
 export function modelProcessEnvironment(
   parent: NodeJS.ProcessEnv,
-  access: NetworkAccess,
+  { network, secret }: Access,
 ): Record<string, string> {
-  const names = access === 'hub' ? [...PASSED_ON, ...NETWORK] : PASSED_ON;
+  const names = [
+    ...PASSED_ON,
+    ...(network === 'none' ? [] : NETWORK),
+    ...(secret === null ? [] : [secret]),
+  ];
   const passed = names.flatMap((name) => {
     const value = parent[name];
     return value === undefined ? [] : [[name, value] as const];
   });
   return {
     ...Object.fromEntries(passed),
-    ...(access === 'offline' ? { HF_HUB_OFFLINE: '1', TRANSFORMERS_OFFLINE: '1' } : {}),
+    ...(network === 'hub' ? {} : { HF_HUB_OFFLINE: '1', TRANSFORMERS_OFFLINE: '1' }),
     PYTHONPATH: pythonDir(),
     // The order of a set of names must not differ from one process to the next.
     PYTHONHASHSEED: '0',

@@ -4,12 +4,12 @@
  * until something about it must change.
  */
 import { ModelProcessRequest, type ResultMessage } from '../contract/model-process.ts';
-import { canonicalJson } from '../store/canonical.ts';
+import { canonicalJson, type JsonValue } from '../store/canonical.ts';
 import { SticflowError } from '../store/errors.ts';
 import { pythonExecutable } from '../store/layout.ts';
 import { ModelProcessChild } from './model-process-child.ts';
 import { ask, type ConversationOptions, type Graces, greet } from './model-process-conversation.ts';
-import { modelProcessEnvironment } from './model-process-environment.ts';
+import { accessFor, modelProcessEnvironment } from './model-process-environment.ts';
 
 export interface ModelProcessesOptions extends Partial<Graces> {
   readonly workspace: string;
@@ -84,13 +84,13 @@ export class ModelProcesses {
     request: ModelProcessRequest,
     options: ConversationOptions,
   ): Promise<ModelProcessChild> {
-    const fingerprint = canonicalJson('model' in request ? request.model : request.command);
+    const access = accessFor(request);
+    const fingerprint = canonicalJson([fingerprintOf(request), access]);
     if (this.#warm?.fingerprint === fingerprint && this.#warm.child.exit === null) {
       return this.#warm.child;
     }
     await this.#retire();
     const { workspace, command, environment } = this.#options;
-    const access = request.command === 'download_model' ? 'hub' : 'offline';
     const child = await ModelProcessChild.start({
       workspace,
       command,
@@ -105,4 +105,11 @@ export class ModelProcesses {
     await this.#warm?.child.terminate(this.#options.endGraceMs);
     this.#warm = null;
   }
+}
+
+/** What a process holds in memory, or has started, for a request. */
+function fingerprintOf(request: ModelProcessRequest): JsonValue {
+  if (!('model' in request)) return [request.command];
+  // A vLLM server holds the device: a training must not share a process with it.
+  return [request.model, request.command === 'generate' ? request.engine : { name: 'hf' }];
 }

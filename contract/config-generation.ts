@@ -1,7 +1,9 @@
 /** Knobs of text generation and of the preference stage (paper, algorithm 1). */
 import { z } from 'zod';
+import { checkEngine, engineFields } from './config-engine.ts';
 
-export const GenerationConfig = z.strictObject({
+const GenerationFields = z.strictObject({
+  ...engineFields,
   temperature: z
     .number()
     .min(0)
@@ -15,10 +17,11 @@ export const GenerationConfig = z.strictObject({
     .min(1)
     .max(1024)
     .default(8)
-    .describe('rows in one forward pass; cut at fixed positions, part of exactness'),
+    .describe('engine hf: rows in one forward pass; cut at fixed positions, part of exactness'),
   shard_size: z.int().min(1).max(100_000).default(256).describe('items of one generation activity'),
   max_parallel_shards: z.int().min(1).max(500).default(16).describe('fan-out width of a stage'),
 });
+export const GenerationConfig = GenerationFields.superRefine(checkEngine);
 export type GenerationConfig = z.infer<typeof GenerationConfig>;
 
 export const PreferenceConfig = z.strictObject({

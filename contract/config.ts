@@ -119,6 +119,15 @@ function checkAcrossFields(
       'infused_training needs infusion.instructions; add it or drop the stage from training_stages',
     );
   }
+  if (config.generation.engine === 'openai' && config.generation.openai?.adapter_model === null) {
+    const user = firstUserOfAdapters(config);
+    if (user !== null) {
+      issue(
+        ['generation', 'openai'],
+        `${user} makes texts with a trained adapter, but adapter_model is null; say how the endpoint names adapters, such as "{sha256}"`,
+      );
+    }
+  }
   for (const stage of config.training_stages) {
     const { global_batch_size, micro_batch_size } = config[stage];
     if (global_batch_size % micro_batch_size !== 0) {
@@ -147,4 +156,20 @@ function checkAcrossFields(
       );
     }
   });
+}
+
+/** What in a run generates with an adapter; null when everything is written by the base. */
+function firstUserOfAdapters({
+  rounds,
+  training_stages: stages,
+  infusion,
+  evaluation,
+}: z.infer<typeof ExperimentFields>): string | null {
+  if (rounds > 1) return `round 2 of rounds: ${String(rounds)}`;
+  if (evaluation.sets.length > 0 && evaluation.policies.some((policy) => policy !== 'base')) {
+    return 'evaluation.policies';
+  }
+  const describesAdapted =
+    stages.length === ALL_TRAINING_STAGES.length && infusion?.describe === 'policy';
+  return describesAdapted ? 'infusion.describe: policy' : null;
 }

@@ -21,6 +21,10 @@ export const FAILURES = {
   ModelInvalid: never,
   /** The hub did not answer and nothing is cached. */
   ModelUnreachable: { retryable: true, nextRetryDelayMs: 60_000 },
+  /** A generation endpoint did not answer, as often as it was asked. */
+  EndpointUnavailable: { retryable: true, nextRetryDelayMs: 60_000 },
+  /** An endpoint is not what the config says, or refuses what it is asked. */
+  EndpointInvalid: never,
   /** More images are bad than `images.max_bad_ratio` allows. */
   TooManyBadImages: never,
   /** A data file breaks its format, or nothing is left to work on. */

@@ -23,3 +23,15 @@ export const ModelSource = z
     'expected builtin:<name>, source:<id> or hub:<owner>/<name>@<commit>',
   );
 export type ModelSource = z.infer<typeof ModelSource>;
+
+/**
+ * A secret by where it is, never by what it is: `env:NAME` of the worker's environment, or
+ * `source:<id>` of a file (`file:PATH` in YAML).
+ */
+export const SecretRef = z
+  .string()
+  .regex(
+    new RegExp(`^(?:env:[A-Za-z_][A-Za-z0-9_]{0,99}|${REGISTERED})$`),
+    'expected env:NAME or file:PATH',
+  );
+export type SecretRef = z.infer<typeof SecretRef>;

@@ -77,6 +77,10 @@ export function sourcesDir(workspace: string): string {
   return join(workspace, 'sources');
 }
 
+export function endpointsDir(workspace: string): string {
+  return join(workspace, 'endpoints');
+}
+
 /** Pictures, instructions and questions of the embedded world, rendered on this machine. */
 export function scenesDir(workspace: string): string {
   return join(workspace, 'scenes');

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, statSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { dirname, join, relative, resolve } from 'node:path';
 import { ExperimentConfig } from '../../contract/config.ts';
+import { registerEndpoint } from '../../store/endpoints.ts';
 import { configDir } from '../../store/layout.ts';
 import { crossFieldFindings } from './cross-field.ts';
 import { type ConfigDocument, type Path, readDocument } from './document.ts';
@@ -49,7 +50,11 @@ export async function loadConfig(
   for (const found of sources.found) {
     setAt(overridden.value, found.path, await registerChecked(workspace, found.source));
   }
-  return ExperimentConfig.parse(overridden.value);
+  const config = ExperimentConfig.parse(overridden.value);
+  if (config.generation.openai !== undefined) {
+    await registerEndpoint(workspace, config.generation.openai);
+  }
+  return config;
 }
 
 /** Names of the configs that ship with the package. */

@@ -1,7 +1,7 @@
 /** The config's JSON Schema as a person writes it, and questions about it: what belongs where. */
 import { z } from 'zod';
 import { ExperimentConfig } from '../../contract/config.ts';
-import { ModelSource, SourceRef } from '../../contract/source.ts';
+import { ModelSource, SecretRef, SourceRef } from '../../contract/source.ts';
 import type { Path } from './document.ts';
 
 /** The part of JSON Schema that zod writes for our config. */
@@ -52,7 +52,7 @@ export function configSchema(): SchemaNode & Record<string, unknown> {
 /** `describe()` clones a schema; the checks are shared with the original. */
 function isSource(schema: z.core.$ZodType): boolean {
   const checks = schema._zod.def.checks;
-  return [SourceRef, ModelSource].some(
+  return [SourceRef, ModelSource, SecretRef].some(
     (source) => checks !== undefined && checks[0] === source._zod.def.checks?.[0],
   );
 }

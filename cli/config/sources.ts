@@ -11,13 +11,15 @@ import { nearestName } from './nearest.ts';
 import { nodeAt, type SchemaNode, SOURCE_FORMAT, withoutNull } from './schema.ts';
 
 /** What a field needs to find at its path. */
-type Target = 'model' | 'images' | 'file' | 'folder';
+type Target = 'model' | 'images' | 'file' | 'folder' | 'secret' | 'environment';
 
 /** By dotted key, `*` for list items. A test holds it equal to the contract's source fields. */
 export const SOURCE_FIELDS: Readonly<Record<string, Target>> = {
   'model.source': 'model',
   'images.source': 'images',
   prompts: 'file',
+  'generation.openai.api_key': 'secret',
+  'generation.vllm.environment': 'environment',
   'infusion.instructions': 'file',
   'infusion.image_root': 'folder',
   'evaluation.sets.*.questions': 'file',
@@ -47,14 +49,33 @@ export function checkSource(path: Path, text: string, directory: string): Checke
   const key = path.map((segment) => (typeof segment === 'number' ? '*' : segment)).join('.');
   const target = SOURCE_FIELDS[key] ?? 'file';
   if (text.trim() === '') return { problem: `expected ${describeTarget(target)}, got nothing` };
+  if (target === 'secret') return checkSecret(text, directory);
   if (REFERENCE.test(text)) return checkReference(text, target);
   if (/^[a-z][a-z0-9+.-]*:\/\//i.test(text)) {
     return {
       problem: `expected ${describeTarget(target)}, got the address "${text}". Nothing is fetched in a run: download it and give the path.`,
     };
   }
+  return checkPath(absolute(text, directory), text, target);
+}
+
+function absolute(text: string, directory: string): string {
   const home = text === '~' || text.startsWith('~/') ? join(homedir(), text.slice(1)) : text;
-  return checkPath(resolve(directory, home), text, target);
+  return resolve(directory, home);
+}
+
+/** Never repeats what was written: it may be the key itself. */
+function checkSecret(text: string, directory: string): CheckedSource {
+  if (/^env:[A-Za-z_][A-Za-z0-9_]{0,99}$/.test(text) || text.startsWith('source:')) {
+    return { ref: text };
+  }
+  if (text.startsWith('file:')) {
+    const path = text.slice('file:'.length);
+    return checkPath(absolute(path, directory), path, 'secret');
+  }
+  return {
+    problem: `expected ${describeTarget('secret')}, got something else. A key itself must not stand in a config: put it into an environment variable of the workers or a file.`,
+  };
 }
 
 /** Makes a checked path known to the workers of the workspace. */
@@ -102,6 +123,12 @@ function mismatch(path: string, text: string, found: Stats, target: Target): str
       return found.isDirectory() ? null : `expected ${expected}, got the file "${text}"`;
     case 'file':
       return found.isFile() ? null : `expected ${expected}, got the folder "${text}"`;
+    case 'secret':
+      return found.isFile() ? null : `expected ${expected}, got the folder "${text}"`;
+    case 'environment':
+      return existsSync(join(path, 'bin', 'vllm'))
+        ? null
+        : `expected ${expected}, got "${text}" without a bin/vllm in it. Make one with: python -m venv PATH && PATH/bin/pip install vllm`;
     case 'images':
       return found.isDirectory() || /\.jsonl?$/i.test(path)
         ? null
@@ -124,6 +151,10 @@ function describeTarget(target: Target): string {
       return 'a file';
     case 'folder':
       return 'a folder';
+    case 'secret':
+      return 'env:NAME or file:PATH';
+    case 'environment':
+      return 'the folder of a Python environment with vLLM';
   }
 }
 

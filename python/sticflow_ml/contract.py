@@ -30,6 +30,35 @@ class ModelProcessContract(RootModel[Any]):
     ]
 
 
+class HfEngine(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    name: Literal["hf"]
+
+
+class ClientSpec(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    max_concurrency: Annotated[StrictInt, Field(ge=1)]
+    request_timeout_seconds: Annotated[StrictFloat, Field(gt=0.0)]
+    max_retries: Annotated[StrictInt, Field(ge=0)]
+    retry_delay_seconds: Annotated[StrictFloat, Field(gt=0.0)]
+    max_requests_per_minute: Annotated[StrictFloat | None, Field(gt=0.0)]
+
+
+class SecretPlace(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    kind: Literal["environment", "file"]
+    name: Annotated[StrictStr, Field(description="of the variable, or absolute path", min_length=1)]
+
+
 class InspectModelRequest(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -71,9 +100,7 @@ class ModelSpec(BaseModel):
         extra="forbid",
         frozen=True,
     )
-    path: Annotated[
-        StrictStr, Field(description="folder of the snapshot", min_length=1)
-    ]
+    path: Annotated[StrictStr, Field(description="folder of the snapshot", min_length=1)]
     sha256: Annotated[
         StrictStr,
         Field(
@@ -132,9 +159,7 @@ class LoraSettings(BaseModel):
     alpha: Annotated[StrictFloat, Field(description="paper", gt=0.0)]
     dropout: Annotated[
         StrictFloat,
-        Field(
-            description="STIC code: 0.05 set, 0 in effect in stage 1", ge=0.0, le=0.5
-        ),
+        Field(description="STIC code: 0.05 set, 0 in effect in stage 1", ge=0.0, le=0.5),
     ]
     target_modules: Annotated[
         list[StrictStr],
@@ -192,7 +217,15 @@ class ProgressMessage(BaseModel):
     )
     type: Literal["progress"]
     request_id: StrictStr
-    phase: Literal["waiting_for_lock", "loading", "reference", "generating", "training", "saving", "downloading"]
+    phase: Literal[
+        "waiting_for_lock",
+        "loading",
+        "reference",
+        "generating",
+        "training",
+        "saving",
+        "downloading",
+    ]
     done: Annotated[StrictFloat, Field(ge=0.0)]
     total: Annotated[StrictFloat, Field(ge=0.0)]
     unit: Literal["items", "steps", "bytes"]
@@ -238,9 +271,7 @@ class ResultMessage(BaseModel):
     type: Literal["result"]
     request_id: StrictStr
     num_records: Annotated[StrictInt, Field(ge=0)]
-    summary: Annotated[
-        dict[StrictStr, Any], Field(description="small; the files hold the rest")
-    ]
+    summary: Annotated[dict[StrictStr, Any], Field(description="small; the files hold the rest")]
 
 
 class ErrorMessage(BaseModel):
@@ -261,9 +292,7 @@ class ImageFile(BaseModel):
         frozen=True,
     )
     root: Literal["images", "corrupted"]
-    file: Annotated[
-        StrictStr, Field(pattern="^[A-Za-z0-9_.-]+(?:\\/[A-Za-z0-9_.-]+)*$")
-    ]
+    file: Annotated[StrictStr, Field(pattern="^[A-Za-z0-9_.-]+(?:\\/[A-Za-z0-9_.-]+)*$")]
 
 
 class ImageContent(BaseModel):
@@ -288,15 +317,11 @@ class GenerationRequest(BaseModel):
         extra="forbid",
         frozen=True,
     )
-    request_id: Annotated[
-        StrictStr, Field(description="unique in the shard, says what it is for")
-    ]
+    request_id: Annotated[StrictStr, Field(description="unique in the shard, says what it is for")]
     image: ImageFile
     prompt: Annotated[
         StrictStr,
-        Field(
-            description="text of the user turn; the engine adds image token and chat template"
-        ),
+        Field(description="text of the user turn; the engine adds image token and chat template"),
     ]
     temperature: Annotated[StrictFloat, Field(description="0 = greedy", ge=0.0)]
     top_p: Annotated[StrictFloat | None, Field(gt=0.0, le=1.0)]
@@ -399,13 +424,55 @@ class InfusedProvenance(BaseModel):
 
 
 class FailureCode(
-    RootModel[Literal["ConfigInvalid", "SourceNotFound", "ModelInvalid", "ModelUnreachable", "TooManyBadImages", "DataInvalid", "ArtifactDamaged", "ArtifactMissing", "NonFiniteLoss", "TrainingInvariant", "OutOfMemory", "LockHeld", "ModelProcessDied", "ModelProcessStalled", "ProtocolMismatch", "DiskFull", "Internal"]]
+    RootModel[
+        Literal[
+            "ConfigInvalid",
+            "SourceNotFound",
+            "ModelInvalid",
+            "ModelUnreachable",
+            "EndpointUnavailable",
+            "EndpointInvalid",
+            "TooManyBadImages",
+            "DataInvalid",
+            "ArtifactDamaged",
+            "ArtifactMissing",
+            "NonFiniteLoss",
+            "TrainingInvariant",
+            "OutOfMemory",
+            "LockHeld",
+            "ModelProcessDied",
+            "ModelProcessStalled",
+            "ProtocolMismatch",
+            "DiskFull",
+            "Internal",
+        ]
+    ]
 ):
     model_config = ConfigDict(
         frozen=True,
     )
     root: Annotated[
-        Literal["ConfigInvalid", "SourceNotFound", "ModelInvalid", "ModelUnreachable", "TooManyBadImages", "DataInvalid", "ArtifactDamaged", "ArtifactMissing", "NonFiniteLoss", "TrainingInvariant", "OutOfMemory", "LockHeld", "ModelProcessDied", "ModelProcessStalled", "ProtocolMismatch", "DiskFull", "Internal"],
+        Literal[
+            "ConfigInvalid",
+            "SourceNotFound",
+            "ModelInvalid",
+            "ModelUnreachable",
+            "EndpointUnavailable",
+            "EndpointInvalid",
+            "TooManyBadImages",
+            "DataInvalid",
+            "ArtifactDamaged",
+            "ArtifactMissing",
+            "NonFiniteLoss",
+            "TrainingInvariant",
+            "OutOfMemory",
+            "LockHeld",
+            "ModelProcessDied",
+            "ModelProcessStalled",
+            "ProtocolMismatch",
+            "DiskFull",
+            "Internal",
+        ],
         Field(title="FailureCode"),
     ]
 
@@ -432,48 +499,58 @@ class ModelProcessMessage(
         frozen=True,
     )
     root: Annotated[
-        HelloMessage | ProgressMessage | MetricMessage | CheckpointMessage | NoticeMessage | ResultMessage | ErrorMessage,
+        HelloMessage
+        | ProgressMessage
+        | MetricMessage
+        | CheckpointMessage
+        | NoticeMessage
+        | ResultMessage
+        | ErrorMessage,
         Field(discriminator="type", title="ModelProcessMessage"),
     ]
 
 
-class GenerateRequest(BaseModel):
+class OpenAiEngine(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
     )
-    protocol_version: Literal[1]
-    request_id: Annotated[StrictStr, Field(min_length=1)]
-    work_dir: Annotated[
-        StrictStr,
-        Field(
-            description="survives attempts; locked by the process while it works in it",
-            min_length=1,
-        ),
-    ]
-    attempt: Annotated[
-        StrictInt,
-        Field(
-            description="fencing token: a work folder refuses an attempt older than the last",
-            ge=1,
-        ),
-    ]
-    lock_timeout_seconds: Annotated[StrictFloat, Field(ge=0.0)]
-    model: ModelSpec
-    adapter: Annotated[
-        AdapterSpec | None,
-        Field(description="policy to start from; null = the base model"),
-    ]
-    command: Literal["generate"]
-    requests_path: Annotated[
+    name: Literal["openai"]
+    base_url: StrictStr
+    model: StrictStr
+    adapter_model: StrictStr | None
+    load_adapters: StrictBool
+    adapter_canary: StrictBool
+    reported_model: StrictStr | None
+    api_key: SecretPlace | None
+    on_refusal: Literal["fail", "empty"]
+    client: ClientSpec
+
+
+class VllmEngine(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    name: Literal["vllm"]
+    environment: Annotated[
         StrictStr,
         Field(
             description="absolute path, resolved by the worker from a reference",
             min_length=1,
         ),
     ]
-    image_roots: ImageRoots
-    batch_size: Annotated[StrictInt, Field(ge=1)]
+    max_lora_rank: Annotated[
+        StrictInt, Field(description="of the adapters that this run trains", ge=1)
+    ]
+    tensor_parallel_size: Annotated[StrictInt, Field(ge=1)]
+    gpu_memory_utilization: Annotated[StrictFloat, Field(gt=0.0)]
+    max_model_len: StrictInt | None
+    batch_invariant: StrictBool
+    startup_timeout_seconds: Annotated[StrictFloat, Field(gt=0.0)]
+    canary_tolerance: Annotated[StrictFloat, Field(gt=0.0)]
+    on_canary_failure: Literal["merge", "fail"]
+    client: ClientSpec
 
 
 class TrainPreferenceRequest(BaseModel):
@@ -572,9 +649,7 @@ class PreferenceProvenance(BaseModel):
     source_name: StrictStr
     round: Annotated[StrictInt, Field(ge=1)]
     policy: PolicyId
-    prompt_id: Annotated[
-        StrictStr, Field(description="normal prompt stored with the pair")
-    ]
+    prompt_id: Annotated[StrictStr, Field(description="normal prompt stored with the pair")]
     chosen_prompt_id: StrictStr
     rejected_prompt_id: StrictStr
     rejection_source: Literal["bad_prompt", "low_resolution", "color_jitter"]
@@ -599,6 +674,62 @@ class InfusedExample(BaseModel):
     provenance: InfusedProvenance
 
 
+class GenerateRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    protocol_version: Literal[1]
+    request_id: Annotated[StrictStr, Field(min_length=1)]
+    work_dir: Annotated[
+        StrictStr,
+        Field(
+            description="survives attempts; locked by the process while it works in it",
+            min_length=1,
+        ),
+    ]
+    attempt: Annotated[
+        StrictInt,
+        Field(
+            description="fencing token: a work folder refuses an attempt older than the last",
+            ge=1,
+        ),
+    ]
+    lock_timeout_seconds: Annotated[StrictFloat, Field(ge=0.0)]
+    model: ModelSpec
+    adapter: Annotated[
+        AdapterSpec | None,
+        Field(description="policy to start from; null = the base model"),
+    ]
+    command: Literal["generate"]
+    engine: Annotated[HfEngine | OpenAiEngine | VllmEngine, Field(discriminator="name")]
+    requests_path: Annotated[
+        StrictStr,
+        Field(
+            description="absolute path, resolved by the worker from a reference",
+            min_length=1,
+        ),
+    ]
+    image_roots: ImageRoots
+    batch_size: Annotated[StrictInt, Field(description="of engine hf", ge=1)]
+
+
+class PreferencePair(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    pair_id: StrictStr
+    images: Annotated[
+        list[ImageFile],
+        Field(description="the clean image, for both sides", max_length=1, min_length=1),
+    ]
+    prompt: Annotated[list[UserMessage], Field(max_length=1, min_length=1)]
+    chosen: Annotated[list[AssistantMessage], Field(max_length=1, min_length=1)]
+    rejected: Annotated[list[AssistantMessage], Field(max_length=1, min_length=1)]
+    provenance: PreferenceProvenance
+
+
 class ModelProcessRequest(
     RootModel[
         GenerateRequest
@@ -612,24 +743,10 @@ class ModelProcessRequest(
         frozen=True,
     )
     root: Annotated[
-        GenerateRequest | TrainPreferenceRequest | TrainInfusedRequest | InspectModelRequest | DownloadModelRequest,
+        GenerateRequest
+        | TrainPreferenceRequest
+        | TrainInfusedRequest
+        | InspectModelRequest
+        | DownloadModelRequest,
         Field(discriminator="command", title="ModelProcessRequest"),
     ]
-
-
-class PreferencePair(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-    )
-    pair_id: StrictStr
-    images: Annotated[
-        list[ImageFile],
-        Field(
-            description="the clean image, for both sides", max_length=1, min_length=1
-        ),
-    ]
-    prompt: Annotated[list[UserMessage], Field(max_length=1, min_length=1)]
-    chosen: Annotated[list[AssistantMessage], Field(max_length=1, min_length=1)]
-    rejected: Annotated[list[AssistantMessage], Field(max_length=1, min_length=1)]
-    provenance: PreferenceProvenance

@@ -8,6 +8,8 @@ Code = Literal[
     "ConfigInvalid",
     "ModelInvalid",
     "ModelUnreachable",
+    "EndpointUnavailable",
+    "EndpointInvalid",
     "DataInvalid",
     "ArtifactDamaged",
     "NonFiniteLoss",

@@ -11,9 +11,12 @@ from pathlib import Path
 from sticflow_ml.contract import (
     DownloadModelRequest,
     GenerateRequest,
+    HfEngine,
     InspectModelRequest,
+    OpenAiEngine,
     TrainInfusedRequest,
     TrainPreferenceRequest,
+    VllmEngine,
 )
 from sticflow_ml.errors import SticflowError
 from sticflow_ml.lifeline import Lifeline
@@ -59,10 +62,25 @@ class Server:
             timeout_seconds=timeout,
             on_wait=lambda: reporter.progress("waiting_for_lock", 0, timeout, "items"),
         ):
+            if isinstance(request, GenerateRequest) and not isinstance(request.engine, HfEngine):
+                self._generate_elsewhere(request, request.engine, reporter)
+                return
             if self._commands is None:
                 reporter.progress("loading", 0, 1, "items")
                 self._commands = _ModelCommands()
             self._commands.run(request, reporter, self._lifeline)
+
+    def _generate_elsewhere(
+        self, request: GenerateRequest, engine: OpenAiEngine | VllmEngine, reporter: Reporter
+    ) -> None:
+        """Let a server write the texts; this process holds no model for it."""
+        lifeline = self._lifeline
+        if isinstance(engine, OpenAiEngine):
+            from sticflow_ml.openai_engine import generate_by_endpoint
+
+            generate_by_endpoint(request, engine, reporter=reporter, lifeline=lifeline)
+            return
+        raise SticflowError("EndpointInvalid", "generation.engine vllm does not exist yet.")
 
 
 class _ModelCommands:

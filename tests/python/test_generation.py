@@ -37,6 +37,7 @@ def request_for(checkpoints: dict[str, Path], pictures: Path, tmp_path: Path):
             "requests_path": str(write_lines(tmp_path / f"{name}.jsonl", rows)),
             "image_roots": {"images": str(pictures), "corrupted": None},
             "batch_size": 2,
+            "engine": {"name": "hf"},
             **changes,
         }
         return work_request("generate", checkpoints[family], tmp_path / name, **request)

@@ -25,6 +25,7 @@ def _request(checkpoints: dict[str, Path], pictures: Path, tmp_path: Path, **cha
         requests_path=str(write_lines(tmp_path / "requests.jsonl", rows)),
         image_roots={"images": str(pictures), "corrupted": None},
         batch_size=3,
+        engine={"name": "hf"},
         **changes,
     )
 

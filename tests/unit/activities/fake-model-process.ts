@@ -81,6 +81,7 @@ export async function generateRequest(
     requests_path: requestsPath,
     image_roots: { images: workspace, corrupted: null },
     batch_size: 2,
+    engine: { name: 'hf' },
   };
 }
 

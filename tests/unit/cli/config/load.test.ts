@@ -15,6 +15,8 @@ import {
   withoutNull,
 } from '../../../../cli/config/schema.ts';
 import { SOURCE_FIELDS } from '../../../../cli/config/sources.ts';
+import { SourceRef } from '../../../../contract/source.ts';
+import { requireEndpoint } from '../../../../store/endpoints.ts';
 import { resolveSource } from '../../../../store/sources.ts';
 
 const BAD_CONFIGS = z
@@ -140,6 +142,42 @@ describe('a path in a config', () => {
     });
 
     expect(fields.sort()).toEqual(Object.keys(SOURCE_FIELDS).sort());
+  });
+});
+
+describe('an endpoint', () => {
+  const yaml = (key: string): string => `${GOOD}generation:
+  engine: openai
+  openai: { base_url: "https://gpu.example/v1", model: llava, api_key: ${key} }
+`;
+
+  it('is registered with the place of its key, which is not read', async () => {
+    const config = await load(yaml('env:NOT_SET_HERE'));
+
+    const { openai } = config.generation;
+    expect(openai?.api_key).toBe('env:NOT_SET_HERE');
+    await expect(
+      requireEndpoint(workspace, {
+        base_url: 'https://gpu.example/v1',
+        api_key: 'env:NOT_SET_HERE',
+      }),
+    ).resolves.toBeUndefined();
+  });
+
+  it('has a key file by id', async () => {
+    await writeFile(join(folder, 'key.txt'), 'sk-secret-4711');
+
+    const config = await load(yaml('file:key.txt'));
+
+    const { api_key } = config.generation.openai ?? {};
+    expect(await resolveSource(workspace, SourceRef.parse(api_key))).toBe(join(folder, 'key.txt'));
+    expect(JSON.stringify(config)).not.toContain('4711');
+  });
+
+  it('never has its key repeated in an answer', async () => {
+    const answers = await answersTo(yaml('sk-secret-4711'));
+
+    expect(answers.join('\n')).not.toContain('4711');
   });
 });
 
