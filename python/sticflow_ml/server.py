@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sticflow_ml.contract import (
     DownloadModelRequest,
@@ -23,6 +24,9 @@ from sticflow_ml.lifeline import Lifeline
 from sticflow_ml.protocol import MessageStream, Reporter
 from sticflow_ml.work_folder import locked
 
+if TYPE_CHECKING:
+    from sticflow_ml.vllm_engine import WarmVllm
+
 WorkRequest = GenerateRequest | TrainPreferenceRequest | TrainInfusedRequest
 Request = WorkRequest | InspectModelRequest | DownloadModelRequest
 
@@ -34,6 +38,7 @@ class Server:
         self._stream = stream
         self._lifeline = lifeline
         self._commands: _ModelCommands | None = None
+        self._vllm: WarmVllm | None = None
 
     def serve(self, request: Request) -> None:
         """Run one request to its `result` message.
@@ -65,6 +70,8 @@ class Server:
             if isinstance(request, GenerateRequest) and not isinstance(request.engine, HfEngine):
                 self._generate_elsewhere(request, request.engine, reporter)
                 return
+            if self._vllm is not None:
+                self._vllm.stop()  # it holds the device
             if self._commands is None:
                 reporter.progress("loading", 0, 1, "items")
                 self._commands = _ModelCommands()
@@ -80,7 +87,12 @@ class Server:
 
             generate_by_endpoint(request, engine, reporter=reporter, lifeline=lifeline)
             return
-        raise SticflowError("EndpointInvalid", "generation.engine vllm does not exist yet.")
+        reporter.progress("loading", 0, 1, "items")
+        from sticflow_ml.vllm_engine import WarmVllm, generate_by_vllm
+
+        if self._vllm is None:
+            self._vllm = WarmVllm()
+        generate_by_vllm(request, engine, warm=self._vllm, reporter=reporter, lifeline=lifeline)
 
 
 class _ModelCommands:
