@@ -128,6 +128,12 @@ function checkAcrossFields(
       );
     }
   }
+  if (config.generation.engine === 'vllm' && config.model.device === 'cpu') {
+    issue(
+      ['generation', 'engine'],
+      'vllm needs a GPU, but model.device is cpu; set model.device to auto or cuda, or generation.engine to hf',
+    );
+  }
   for (const stage of config.training_stages) {
     const { global_batch_size, micro_batch_size } = config[stage];
     if (global_batch_size % micro_batch_size !== 0) {

@@ -12,7 +12,7 @@ type Section = Record<PropertyKey, unknown>;
 /** Sections whose mistakes would make a rule about this section speak without knowing. */
 const LEANS_ON: Readonly<Record<string, readonly string[]>> = {
   decision: ['evaluation'],
-  generation: ['evaluation', 'infusion', 'rounds', 'training_stages'],
+  generation: ['evaluation', 'infusion', 'model', 'rounds', 'training_stages'],
   infusion: ['training_stages'],
   preference_training: ['training_stages'],
   infused_training: ['training_stages'],

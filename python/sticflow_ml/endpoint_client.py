@@ -10,6 +10,7 @@ import datetime
 import json
 import logging
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 from urllib.parse import urlsplit
 
@@ -46,6 +47,7 @@ class EndpointClient:
         base_url: Up to and without the slash in front of `chat/completions`.
         api_key: Sent as a bearer token; None = no header.
         spec: Concurrency, deadline, retries, rate.
+        config_key: Section of the config that it was made from, for people.
         trusts_environment: Whether proxies and certificates of the environment count.
         on_attempt: Called after every attempt, whatever came of it.
     """
@@ -56,12 +58,14 @@ class EndpointClient:
         api_key: str | None,
         spec: ClientSpec,
         *,
+        config_key: str,
         trusts_environment: bool = True,
         on_attempt: Callable[[], None] = lambda: None,
     ) -> None:
         self._base_url = base_url
         self._api_key = api_key
         self._spec = spec
+        self._config_key = config_key
         self._on_attempt = on_attempt
         self._gate = Gate(spec.max_requests_per_minute)
         self._http = httpx2.AsyncClient(
@@ -87,15 +91,17 @@ class EndpointClient:
         """Host and port, for people."""
         return urlsplit(self._base_url).netloc
 
-    async def get(self, path: str) -> Any:
-        """GET a path below the base address as JSON."""
-        return await self.ask("GET", path, None, read=lambda answer: answer, seed=0)
+    async def get(self, path: str, *, read: Callable[[Any], T]) -> T:
+        """GET a path below the base address; `read` gets JSON, see `ask`."""
+        return await self.ask("GET", path, None, read=lambda answer: read(_json(answer)), seed=0)
 
     async def post(
         self, path: str, body: dict[str, Any], *, read: Callable[[Any], T], seed: int
     ) -> T:
-        """POST JSON to a path below the base address; see `ask`."""
-        return await self.ask("POST", path, body, read=read, seed=seed)
+        """POST JSON to a path below the base address; `read` gets JSON, see `ask`."""
+        return await self.ask(
+            "POST", path, body, read=lambda answer: read(_json(answer)), seed=seed
+        )
 
     async def ask(
         self,
@@ -103,7 +109,7 @@ class EndpointClient:
         path: str,
         body: dict[str, Any] | None,
         *,
-        read: Callable[[Any], T],
+        read: Callable[[bytes], T],
         seed: int,
     ) -> T:
         """Ask until a usable answer comes.
@@ -112,7 +118,7 @@ class EndpointClient:
             method: GET or POST.
             path: Begins with a slash; appended to the base address.
             body: Sent as JSON.
-            read: Makes something of the JSON that came; raises `Unusable` to have it asked again.
+            read: Makes something of what came; raises `Unusable` to have it asked again.
             seed: Of the random delays.
 
         Raises:
@@ -127,8 +133,8 @@ class EndpointClient:
                 async with asyncio.timeout(self._spec.request_timeout_seconds):
                     response = await self._send(method, path, body)
                 if response.status == 200:
-                    return read(_json(response.content))
-                problem = self._complaint(response)
+                    return read(response.content)
+                problem = response.complaint
                 if response.status not in RETRYABLE_STATUSES:
                     raise self._refused(path, problem)
                 pause = retry_after_seconds(
@@ -136,10 +142,10 @@ class EndpointClient:
                 )
             except TimeoutError:
                 problem = f"no whole answer within {self._spec.request_timeout_seconds:g} seconds"
-            except httpx2.TransportError as error:
-                problem = self._without_key(f"{type(error).__name__}: {error}")
+            except httpx2.RequestError as error:
+                problem = f"{type(error).__name__}: {error}"
             except Unusable as error:
-                problem = self._without_key(str(error))
+                problem = str(error)
             finally:
                 self._on_attempt()
             if pause is not None:
@@ -167,29 +173,33 @@ class EndpointClient:
                 if len(content) > MAX_ANSWER_BYTES:
                     raise Unusable(f"an answer of more than {MAX_ANSWER_BYTES} bytes")
             return _Response(
-                response.status_code, response.headers.get("Retry-After"), bytes(content)
+                response.status_code,
+                response.headers.get("Retry-After"),
+                self._without_key(bytes(content)),
             )
-
-    def _complaint(self, response: _Response) -> str:
-        text = response.content.decode(errors="replace").strip()
-        return self._without_key(f"status {response.status}: {text[:MAX_COMPLAINT_CHARACTERS]}")
 
     def _refused(self, path: str, problem: str) -> SticflowError:
         return SticflowError(
             "EndpointInvalid",
-            f"Expected {self._base_url}{path} to take the request, got {problem}. Check "
-            "generation.openai: base_url, model, adapter_model and api_key.",
+            f"Expected {self._base_url}{path} to take the request, got {problem}. Check the "
+            f"address, names and key in {self._config_key}.",
         )
 
-    def _without_key(self, text: str) -> str:
-        return text if self._api_key is None else text.replace(self._api_key, "***")
+    def _without_key(self, content: bytes) -> bytes:
+        """What came, even where a server repeats the key in it."""
+        return content if self._api_key is None else content.replace(self._api_key.encode(), b"***")
 
 
+@dataclass(frozen=True)
 class _Response:
-    def __init__(self, status: int, retry_after: str | None, content: bytes) -> None:
-        self.status = status
-        self.retry_after = retry_after
-        self.content = content
+    status: int
+    retry_after: str | None
+    content: bytes
+
+    @property
+    def complaint(self) -> str:
+        text = self.content.decode(errors="replace").strip()
+        return f"status {self.status}: {text[:MAX_COMPLAINT_CHARACTERS]}"
 
 
 def _json(content: bytes) -> Any:

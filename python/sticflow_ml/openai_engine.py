@@ -63,7 +63,11 @@ async def _write(
     )
     api_key = None if engine.api_key is None else read_secret(engine.api_key)
     async with EndpointClient(
-        engine.base_url, api_key, engine.client, on_attempt=shard.tell
+        engine.base_url,
+        api_key,
+        engine.client,
+        config_key="generation.openai",
+        on_attempt=shard.tell,
     ) as client:
         found: list[Target] = []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sticflow_ml.endpoint_client import EndpointClient, Unusable
+from sticflow_ml.errors import SticflowError
 
 
 async def served_models(client: EndpointClient) -> list[str]:
@@ -13,7 +14,7 @@ async def served_models(client: EndpointClient) -> list[str]:
     Raises:
         SticflowError: `EndpointUnavailable`, `EndpointInvalid`.
     """
-    return await client.ask("GET", "/models", None, read=_names, seed=0)
+    return await client.get("/models", read=_names)
 
 
 async def load_adapter(client: EndpointClient, name: str, path: str) -> None:
@@ -23,7 +24,13 @@ async def load_adapter(client: EndpointClient, name: str, path: str) -> None:
         SticflowError: `EndpointInvalid` when the server does not, or cannot see the folder.
     """
     body = {"lora_name": name, "lora_path": path}
-    await client.post("/load_lora_adapter", body, read=lambda answer: answer, seed=0)
+    try:
+        # vLLM answers with a sentence.
+        await client.ask("POST", "/load_lora_adapter", body, read=lambda answer: answer, seed=0)
+    except SticflowError:
+        # It is refused a second time when the answer to the first was lost.
+        if name not in await served_models(client):
+            raise
 
 
 def _names(answer: Any) -> list[str]:

@@ -153,6 +153,7 @@ class VllmServer:
             f"http://127.0.0.1:{self._port}/v1",
             self._api_key,
             self.launch.engine.client,
+            config_key="generation.vllm",
             trusts_environment=False,
             on_attempt=on_attempt,
         )

@@ -17,10 +17,10 @@ import { gpuWorkspace, shardOf } from './gpu-workspace.ts';
 const KEY = 'sk-canary-4711';
 const OPENAI = { base_url: 'https://gpu.example/v1', model: 'llava', adapter_model: '{sha256}' };
 
-function configWith(generation: object): ExperimentConfig {
+function configWith(generation: object, device = 'cpu'): ExperimentConfig {
   return ExperimentConfig.parse({
     name: 'test',
-    model: { source: 'builtin:scenes/model', dtype: 'float32', device: 'cpu', num_threads: 1 },
+    model: { source: 'builtin:scenes/model', dtype: 'float32', device, num_threads: 1 },
     images: { source: 'builtin:scenes/images' },
     training_stages: ['preference_training'],
     generation,
@@ -73,7 +73,10 @@ describe('the engine of a config', () => {
     const workspace = await temporaryDirectory();
     const environment = await registerSource(workspace, workspace);
 
-    const spec = await engineSpec(workspace, configWith({ engine: 'vllm', vllm: { environment } }));
+    const spec = await engineSpec(
+      workspace,
+      configWith({ engine: 'vllm', vllm: { environment } }, 'cuda'),
+    );
 
     expect(spec).toMatchObject({ name: 'vllm', environment: workspace, max_lora_rank: 128 });
   });

@@ -120,7 +120,7 @@ async function checkpoint(folder: string): Promise<string> {
   await mkdir(folder);
   await writeFile(join(folder, 'config.json'), '{"architectures":["FakeForTests"]}');
   await writeFile(join(folder, 'model.safetensors'), 'weights');
-  await writeFile(join(folder, 'tokenizer.json'), '{}');
+  await writeFile(join(folder, 'tokenizer.json'), '{"added_tokens":[]}');
   await writeFile(join(folder, 'README.md'), 'not a part of the model');
   return folder;
 }
