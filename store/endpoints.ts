@@ -4,14 +4,17 @@
  * address of their choosing nor have a key sent there.
  */
 import { randomUUID } from 'node:crypto';
-import { access, mkdir, rename, writeFile } from 'node:fs/promises';
+import { access, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { OpenAiEngineConfig } from '../contract/config-engine.ts';
+import type { z } from 'zod';
+import { OpenAiEngineConfig } from '../contract/config-engine.ts';
 import { canonicalJson, sha256Hex } from './canonical.ts';
 import { hasErrorCode, SticflowError } from './errors.ts';
 import { endpointsDir } from './layout.ts';
+import { parseJson } from './lines.ts';
 
-export type Endpoint = Pick<OpenAiEngineConfig, 'base_url' | 'api_key'>;
+const Endpoint = OpenAiEngineConfig.pick({ base_url: true, api_key: true });
+export type Endpoint = z.infer<typeof Endpoint>;
 
 /** Makes an endpoint known to the workers of a workspace. */
 export async function registerEndpoint(workspace: string, endpoint: Endpoint): Promise<void> {
@@ -34,6 +37,24 @@ export async function requireEndpoint(workspace: string, endpoint: Endpoint): Pr
       { cause },
     );
   }
+}
+
+/** Every endpoint of the workspace, by address. */
+export async function registeredEndpoints(workspace: string): Promise<Endpoint[]> {
+  const directory = endpointsDir(workspace);
+  const names = await readdir(directory).catch((error: unknown) => {
+    if (hasErrorCode(error, 'ENOENT')) return [];
+    throw error;
+  });
+  const endpoints = await Promise.all(
+    names
+      .filter((name) => name.endsWith('.json'))
+      .map(async (name) => {
+        const file = join(directory, name);
+        return parseJson(await readFile(file, 'utf8'), Endpoint, file);
+      }),
+  );
+  return endpoints.sort((a, b) => (a.base_url < b.base_url ? -1 : 1));
 }
 
 function recorded({ base_url, api_key }: Endpoint): Endpoint {

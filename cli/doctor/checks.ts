@@ -5,6 +5,8 @@ import { access, constants, mkdir, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { z } from 'zod';
+import type { SecretRef } from '../../contract/source.ts';
+import { registeredEndpoints } from '../../store/endpoints.ts';
 import { packageRoot, pythonDir, pythonExecutable } from '../../store/layout.ts';
 import { resolveSource } from '../../store/sources.ts';
 import { complaintOf } from '../errors.ts';
@@ -36,6 +38,7 @@ export const CHECKS: readonly Check[] = [
   checkTemporalCli,
   checkWorkspace,
   checkServer,
+  checkEndpointKeys,
 ];
 
 function checkNode(): Promise<Finding> {
@@ -157,6 +160,37 @@ async function checkServer({ workspace, io }: { workspace: string; io: Io }): Pr
   } finally {
     await session.close();
   }
+}
+
+/** Whether the keys are where the configs of this workspace say; nothing is asked, no key is shown. */
+async function checkEndpointKeys({
+  workspace,
+  io,
+}: {
+  workspace: string;
+  io: Io;
+}): Promise<Finding> {
+  const endpoints = await registeredEndpoints(workspace);
+  const missing: string[] = [];
+  for (const { base_url, api_key } of endpoints) {
+    if (api_key !== null && !(await hasKey(workspace, api_key, io))) {
+      missing.push(`${api_key} for ${base_url}`);
+    }
+  }
+  if (missing.length === 0) return ok('endpoints', `${endpoints.length} named, keys in place`);
+  return note(
+    'endpoints',
+    `no key here at ${missing.join(', ')}`,
+    'set it where the GPU worker starts',
+  );
+}
+
+async function hasKey(workspace: string, place: SecretRef, io: Io): Promise<boolean> {
+  if (place.startsWith('env:')) return (io.env[place.slice('env:'.length)] ?? '') !== '';
+  return await resolveSource(workspace, place).then(
+    () => true,
+    () => false,
+  );
 }
 
 function ok(check: string, detail: string): Finding {
