@@ -56,7 +56,9 @@ class SecretPlace(BaseModel):
         frozen=True,
     )
     kind: Literal["environment", "file"]
-    name: Annotated[StrictStr, Field(description="of the variable, or absolute path", min_length=1)]
+    name: Annotated[
+        StrictStr, Field(description="of the variable, or absolute path", min_length=1)
+    ]
 
 
 class InspectModelRequest(BaseModel):
@@ -100,7 +102,9 @@ class ModelSpec(BaseModel):
         extra="forbid",
         frozen=True,
     )
-    path: Annotated[StrictStr, Field(description="folder of the snapshot", min_length=1)]
+    path: Annotated[
+        StrictStr, Field(description="folder of the snapshot", min_length=1)
+    ]
     sha256: Annotated[
         StrictStr,
         Field(
@@ -159,7 +163,9 @@ class LoraSettings(BaseModel):
     alpha: Annotated[StrictFloat, Field(description="paper", gt=0.0)]
     dropout: Annotated[
         StrictFloat,
-        Field(description="STIC code: 0.05 set, 0 in effect in stage 1", ge=0.0, le=0.5),
+        Field(
+            description="STIC code: 0.05 set, 0 in effect in stage 1", ge=0.0, le=0.5
+        ),
     ]
     target_modules: Annotated[
         list[StrictStr],
@@ -217,15 +223,7 @@ class ProgressMessage(BaseModel):
     )
     type: Literal["progress"]
     request_id: StrictStr
-    phase: Literal[
-        "waiting_for_lock",
-        "loading",
-        "reference",
-        "generating",
-        "training",
-        "saving",
-        "downloading",
-    ]
+    phase: Literal["waiting_for_lock", "loading", "reference", "generating", "training", "saving", "downloading"]
     done: Annotated[StrictFloat, Field(ge=0.0)]
     total: Annotated[StrictFloat, Field(ge=0.0)]
     unit: Literal["items", "steps", "bytes"]
@@ -271,7 +269,9 @@ class ResultMessage(BaseModel):
     type: Literal["result"]
     request_id: StrictStr
     num_records: Annotated[StrictInt, Field(ge=0)]
-    summary: Annotated[dict[StrictStr, Any], Field(description="small; the files hold the rest")]
+    summary: Annotated[
+        dict[StrictStr, Any], Field(description="small; the files hold the rest")
+    ]
 
 
 class ErrorMessage(BaseModel):
@@ -292,7 +292,9 @@ class ImageFile(BaseModel):
         frozen=True,
     )
     root: Literal["images", "corrupted"]
-    file: Annotated[StrictStr, Field(pattern="^[A-Za-z0-9_.-]+(?:\\/[A-Za-z0-9_.-]+)*$")]
+    file: Annotated[
+        StrictStr, Field(pattern="^[A-Za-z0-9_.-]+(?:\\/[A-Za-z0-9_.-]+)*$")
+    ]
 
 
 class ImageContent(BaseModel):
@@ -317,11 +319,15 @@ class GenerationRequest(BaseModel):
         extra="forbid",
         frozen=True,
     )
-    request_id: Annotated[StrictStr, Field(description="unique in the shard, says what it is for")]
+    request_id: Annotated[
+        StrictStr, Field(description="unique in the shard, says what it is for")
+    ]
     image: ImageFile
     prompt: Annotated[
         StrictStr,
-        Field(description="text of the user turn; the engine adds image token and chat template"),
+        Field(
+            description="text of the user turn; the engine adds image token and chat template"
+        ),
     ]
     temperature: Annotated[StrictFloat, Field(description="0 = greedy", ge=0.0)]
     top_p: Annotated[StrictFloat | None, Field(gt=0.0, le=1.0)]
@@ -424,55 +430,13 @@ class InfusedProvenance(BaseModel):
 
 
 class FailureCode(
-    RootModel[
-        Literal[
-            "ConfigInvalid",
-            "SourceNotFound",
-            "ModelInvalid",
-            "ModelUnreachable",
-            "EndpointUnavailable",
-            "EndpointInvalid",
-            "TooManyBadImages",
-            "DataInvalid",
-            "ArtifactDamaged",
-            "ArtifactMissing",
-            "NonFiniteLoss",
-            "TrainingInvariant",
-            "OutOfMemory",
-            "LockHeld",
-            "ModelProcessDied",
-            "ModelProcessStalled",
-            "ProtocolMismatch",
-            "DiskFull",
-            "Internal",
-        ]
-    ]
+    RootModel[Literal["ConfigInvalid", "SourceNotFound", "ModelInvalid", "ModelUnreachable", "EndpointUnavailable", "EndpointInvalid", "TooManyBadImages", "DataInvalid", "ArtifactDamaged", "ArtifactMissing", "NonFiniteLoss", "TrainingInvariant", "OutOfMemory", "LockHeld", "ModelProcessDied", "ModelProcessStalled", "ProtocolMismatch", "DiskFull", "Internal"]]
 ):
     model_config = ConfigDict(
         frozen=True,
     )
     root: Annotated[
-        Literal[
-            "ConfigInvalid",
-            "SourceNotFound",
-            "ModelInvalid",
-            "ModelUnreachable",
-            "EndpointUnavailable",
-            "EndpointInvalid",
-            "TooManyBadImages",
-            "DataInvalid",
-            "ArtifactDamaged",
-            "ArtifactMissing",
-            "NonFiniteLoss",
-            "TrainingInvariant",
-            "OutOfMemory",
-            "LockHeld",
-            "ModelProcessDied",
-            "ModelProcessStalled",
-            "ProtocolMismatch",
-            "DiskFull",
-            "Internal",
-        ],
+        Literal["ConfigInvalid", "SourceNotFound", "ModelInvalid", "ModelUnreachable", "EndpointUnavailable", "EndpointInvalid", "TooManyBadImages", "DataInvalid", "ArtifactDamaged", "ArtifactMissing", "NonFiniteLoss", "TrainingInvariant", "OutOfMemory", "LockHeld", "ModelProcessDied", "ModelProcessStalled", "ProtocolMismatch", "DiskFull", "Internal"],
         Field(title="FailureCode"),
     ]
 
@@ -499,13 +463,7 @@ class ModelProcessMessage(
         frozen=True,
     )
     root: Annotated[
-        HelloMessage
-        | ProgressMessage
-        | MetricMessage
-        | CheckpointMessage
-        | NoticeMessage
-        | ResultMessage
-        | ErrorMessage,
+        HelloMessage | ProgressMessage | MetricMessage | CheckpointMessage | NoticeMessage | ResultMessage | ErrorMessage,
         Field(discriminator="type", title="ModelProcessMessage"),
     ]
 
@@ -649,7 +607,9 @@ class PreferenceProvenance(BaseModel):
     source_name: StrictStr
     round: Annotated[StrictInt, Field(ge=1)]
     policy: PolicyId
-    prompt_id: Annotated[StrictStr, Field(description="normal prompt stored with the pair")]
+    prompt_id: Annotated[
+        StrictStr, Field(description="normal prompt stored with the pair")
+    ]
     chosen_prompt_id: StrictStr
     rejected_prompt_id: StrictStr
     rejection_source: Literal["bad_prompt", "low_resolution", "color_jitter"]
@@ -722,7 +682,9 @@ class PreferencePair(BaseModel):
     pair_id: StrictStr
     images: Annotated[
         list[ImageFile],
-        Field(description="the clean image, for both sides", max_length=1, min_length=1),
+        Field(
+            description="the clean image, for both sides", max_length=1, min_length=1
+        ),
     ]
     prompt: Annotated[list[UserMessage], Field(max_length=1, min_length=1)]
     chosen: Annotated[list[AssistantMessage], Field(max_length=1, min_length=1)]
@@ -743,10 +705,6 @@ class ModelProcessRequest(
         frozen=True,
     )
     root: Annotated[
-        GenerateRequest
-        | TrainPreferenceRequest
-        | TrainInfusedRequest
-        | InspectModelRequest
-        | DownloadModelRequest,
+        GenerateRequest | TrainPreferenceRequest | TrainInfusedRequest | InspectModelRequest | DownloadModelRequest,
         Field(discriminator="command", title="ModelProcessRequest"),
     ]
