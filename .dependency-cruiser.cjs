@@ -18,7 +18,7 @@ const BORDERS = {
   benchmarks: {
     values: ['contract/'],
     types: [],
-    npm: ['zod'],
+    npm: ['zod', 'hyparquet', 'hyparquet-compressors'],
     // Reading users' files; eslint forbids the writing half of node:fs in this folder.
     node: ['fs', 'fs/promises', 'path'],
   },

@@ -8,6 +8,7 @@ export interface BenchmarkImage {
 }
 
 export interface BenchmarkQuestion {
+  /** Also the `item_id` that the benchmark's scorer gives; MMBench scores groups, by their first row. */
   readonly question_id: string;
   /** null = the question is about text alone. */
   readonly image: BenchmarkImage | null;
@@ -24,11 +25,15 @@ export interface BenchmarkQuestion {
 export interface LoadedBenchmark {
   readonly questions: readonly BenchmarkQuestion[];
   /**
-   * The annotation files that the benchmark's scorer reads as `--data`, by name: text in the official
-   * layout, whatever layout the user's files had.
+   * The annotation files that the benchmark's scorer and judge read as `--data`, by name, which may hold
+   * a folder (`coco/...`): text in the official layout, whatever layout the user's files had.
    */
   readonly scoringData: ReadonlyMap<string, string>;
-  /** The answers file that the benchmark's scorer reads as `--answers`. `prompt` as it was asked. */
+  /**
+   * The answers file that the benchmark's scorer reads as `--answers`, in the order of the questions. A
+   * prompt that was asked with more than the official text is kept beside that, since scorers join by it.
+   * @throws ScoreInputError for an answer to no question, or two to one.
+   */
   readonly answersFile: (answers: readonly BenchmarkAnswer[]) => string;
 }
 

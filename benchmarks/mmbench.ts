@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { chosenOption } from './answer-text.ts';
+import { optionsOf } from './option-columns.ts';
 import { inferOption } from './option-inference.ts';
 import { findFile, readJsonLines, readTable, type TableRow } from './read-files.ts';
 import {
@@ -25,13 +26,6 @@ const ABBREVIATIONS: Readonly<Record<string, string>> = {
   relation_reasoning: 'RR',
   attribute_reasoning: 'AR',
 };
-
-/** Cells that pandas reads as missing, with which VLMEvalKit reads the table. */
-const MISSING_CELLS = new Set(
-  '#N/A,#N/A N/A,#NA,-1.#IND,-1.#QNAN,-NaN,-nan,1.#IND,1.#QNAN,<NA>,N/A,NA,NULL,NaN,None,n/a,nan,null'.split(
-    ',',
-  ),
-);
 
 const JsonAnswer = z.object({ question_id: z.union([z.string(), z.number()]), text: z.string() });
 
@@ -104,17 +98,6 @@ function mainRows(rows: readonly Row[]): Group[] {
   return rows
     .filter(({ index, group }) => index === group)
     .map((main) => ({ main, isRight: !wrong.has(main.group) }));
-}
-
-/** Letters of the columns with one capital letter, in their order, with a cell that is not missing. */
-function optionsOf(cells: TableRow): Map<string, string> {
-  const letters = Array.from('ABCDEFGHIJKLMNOPQRSTUVWXYZ');
-  return new Map(
-    letters.flatMap((letter) => {
-      const option = cells.get(letter);
-      return option === undefined || MISSING_CELLS.has(option) ? [] : [[letter, option] as const];
-    }),
-  );
 }
 
 /** `Overall`, then the six abilities, then the twenty finer ones, as far as the table has them. */

@@ -9,9 +9,9 @@ import { findFile, readJsonFile, readJsonLines } from './read-files.ts';
 import { type BenchmarkScore, type ScoreFiles, ScoreInputError, share } from './scorer.ts';
 import { normalizeTextvqaAnswer } from './textvqa-normalizer.ts';
 
-const NUM_ANSWERS = 10;
+export const NUM_ANSWERS = 10;
 
-const Annotations = z.object({
+export const Annotations = z.object({
   data: z.array(
     z.object({
       image_id: z.string(),
