@@ -10,9 +10,19 @@ export function captionWords(caption: string): string[] {
   return sentences(caption.toLowerCase()).flatMap(tokens);
 }
 
-/** Cut after `.`, `?` or `!` before white space; quotes and brackets that close stay in front. */
+/**
+ * Cut after `.`, `?` or `!` before white space; quotes and brackets that close stay in front. Matched
+ * forwards: looking behind from every place takes quadratic time on long runs of quotes.
+ */
 function sentences(text: string): string[] {
-  return text.split(/(?<=[.?!][)\]}>"'»”’]*)\s+/u);
+  const ends = [...text.matchAll(/[.?!][)\]}>"'»”’]*(?=(\s+))/gu)];
+  const found: string[] = [];
+  let start = 0;
+  for (const { 0: mark, 1: space = '', index } of ends) {
+    found.push(text.slice(start, index + mark.length));
+    start = index + mark.length + space.length;
+  }
+  return [...found, text.slice(start)];
 }
 
 const SPLIT_OFF = /\.{2,}|[;@#$%&*?!()[\]{}<>"«»“”‘’„`\u2012-\u2015]|--|[:,](?!\d)/gu;
@@ -57,8 +67,12 @@ const PLURALS: readonly (readonly [RegExp, string])[] = [
   [/(?<=.)s$/, ''],
 ];
 
+/** No rule fits other words; most texts consist of them. */
+const MAYBE_PLURAL = /[ehnst]$|^oxen/;
+
 /** The singular by rule; a word without a plural's ending is given back. */
 export function singular(word: string): string {
+  if (!MAYBE_PLURAL.test(word)) return word;
   for (const [ending, replacement] of PLURALS) {
     if (ending.test(word)) return word.replace(ending, replacement);
   }
