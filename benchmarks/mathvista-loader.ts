@@ -137,7 +137,14 @@ function precisionOf(record: TableRecord): number | null {
 /** The breakdowns of the scorer: a struct in parquet files, columns of their own in a TSV. */
 function metadataOf(record: TableRecord): Record<string, unknown> {
   const struct = record.cells.get('metadata');
-  if (typeof struct === 'object') return Metadata.parse(struct);
+  if (typeof struct === 'object' && struct !== null) {
+    const { skills, ...known } = Metadata.parse(struct);
+    // Widths and heights are 64-bit integers, which JSON has not.
+    const plain = Object.entries(known).map(([name, value]) => {
+      return [name, typeof value === 'bigint' ? Number(value) : value] as const;
+    });
+    return { ...Object.fromEntries(plain), skills };
+  }
   const names = ['language', 'source', 'category', 'task', 'context', 'grade'];
   const known = names.flatMap((name) => {
     const value = textOf(record, name);

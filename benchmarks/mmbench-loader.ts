@@ -14,7 +14,7 @@ const SEARCH: LayoutSearch = {
   folders: ['mmbench'],
   // LLaVA's layout is a table, too.
   official: null,
-  table: /^mmbench(?!.*(?:_(?:test|cn|cc|ko|ru)|_local)\b).*\.tsv$/i,
+  table: /^mmbench(?!.*_(?:test|cn|cc|ko|ru|local)(?=[_.])).*\.tsv$/i,
   splits: ['dev'],
   configs: ['en'],
   remedy:

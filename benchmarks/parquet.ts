@@ -128,9 +128,19 @@ async function readImage(table: Table, group: RowGroup, position: number): Promi
   if (lastRead?.table !== table || lastRead.group !== group) {
     lastRead = { table, group, images: readImages(table, group, table.imageColumn) };
   }
-  const bytes = (await lastRead.images)[position];
+  const bytes = (await imagesOf(lastRead))[position];
   if (!(bytes instanceof Uint8Array)) throw new Error('the picture is not there any more');
   return bytes;
+}
+
+/** A group that could not be read is not kept: the next try reads it again. */
+async function imagesOf(read: NonNullable<typeof lastRead>): Promise<(Uint8Array | null)[]> {
+  try {
+    return await read.images;
+  } catch (error) {
+    if (lastRead === read) lastRead = null;
+    throw error;
+  }
 }
 
 async function readImages(

@@ -1,5 +1,7 @@
 /** The small set of each benchmark, in every layout. */
 import { cp } from 'node:fs/promises';
+import type { LoadedBenchmark } from '../../../../benchmarks/loader.ts';
+import { LOADERS } from '../../../../benchmarks/loaders.ts';
 import { mathvista, mmbench, scienceqa } from './choice-sets.ts';
 import { EXPECTED, type Expected } from './expected.ts';
 import { type LayoutFiles, parquetFixture, writeFiles } from './files.ts';
@@ -39,4 +41,10 @@ export function expectedOf(benchmark: BenchmarkName): Expected {
   const expected = EXPECTED[benchmark];
   if (expected === undefined) throw new Error(`nothing is expected of ${benchmark}`);
   return expected;
+}
+
+export function load(benchmark: BenchmarkName, folder: string): Promise<LoadedBenchmark> {
+  const loader = LOADERS[benchmark];
+  if (loader === undefined) throw new Error(`no loader of ${benchmark}`);
+  return loader(folder);
 }
