@@ -2,7 +2,7 @@
 import { arch, availableParallelism, cpus, platform, release } from 'node:os';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { changesOf, deltasOf } from '../benchmarks/measures.ts';
+import { changesOf, deltasOf, testsOf } from '../benchmarks/measures.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
 import { Comparison, type ScoredItem, Scores } from '../contract/measures.ts';
 import {
@@ -235,9 +235,14 @@ async function overall(
     await readItems(store, first.scores),
     await readItems(store, last.scores),
   ];
-  const deltas = deltasOf(before, after, bootstrap(config, set));
-  const changed = changesOf(before, after, config.decision.measure);
-  return { set, from: first.policy, to: last.policy, comparison: { set, deltas, ...changed } };
+  const options = bootstrap(config, set);
+  const comparison = {
+    set,
+    deltas: deltasOf(before, after, options),
+    tests: testsOf(before, after, options),
+    ...changesOf(before, after, config.decision.measure),
+  };
+  return { set, from: first.policy, to: last.policy, comparison };
 }
 
 function endOf(

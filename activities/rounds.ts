@@ -1,18 +1,24 @@
 /** `publishRound`: what a round came to, chained to the one before. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { z } from 'zod';
 import { type Activities, PublishRoundInput } from '../contract/activities.ts';
-import { Scores } from '../contract/measures.ts';
+import { holm } from '../benchmarks/significance.ts';
+import { Comparison, Scores } from '../contract/measures.ts';
 import type { RoundResult } from '../contract/status.ts';
 import { canonicalJson } from '../store/canonical.ts';
 import { runDir } from '../store/layout.ts';
 import { runIdOf } from '../store/run-id.ts';
+import type { Store } from '../store/store.ts';
 import type { ActivityDependencies } from './context.ts';
 import { policyId } from './policy-id.ts';
 import { readRunConfig } from './prepare-run.ts';
 import { writeWholeFile } from './whole-file.ts';
 
-const STAGE_VERSION = 1;
+/** 2: with the tests of its comparisons. */
+const STAGE_VERSION = 2;
+
+type PublishedResult = z.infer<typeof PublishRoundInput>['result'];
 /** What a person looks at first, where it was measured. */
 const HEADLINE = ['accuracy', 'accuracy_dar', 'description_f1', 'hallucination_rate'] as const;
 
@@ -20,6 +26,7 @@ export function roundsActivities(deps: ActivityDependencies): Pick<Activities, '
   return {
     async publishRound(input) {
       const { config, result } = PublishRoundInput.parse(input);
+      const { config: experiment } = await readRunConfig(deps.store, config);
       const scores = await Promise.all(
         result.scores.map(async (scored) => {
           const { measures } = await deps.store.readJson(scored.scores, 'scores.json', Scores);
@@ -31,7 +38,8 @@ export function roundsActivities(deps: ActivityDependencies): Pick<Activities, '
           return { ...scored, headline };
         }),
       );
-      const document: RoundResult = { ...result, scores };
+      const comparisons = await tested(deps.store, result, experiment.decision.measure);
+      const document: RoundResult = { ...result, scores, comparisons };
       const spec = {
         kind: 'round_result' as const,
         inputs: [
@@ -46,6 +54,7 @@ export function roundsActivities(deps: ActivityDependencies): Pick<Activities, '
           end_policy: policyId(result.end_policy),
           decision: { ...result.decision },
           counts: result.counts,
+          tested_measure: experiment.decision.measure,
         },
         version: STAGE_VERSION,
       };
@@ -54,10 +63,35 @@ export function roundsActivities(deps: ActivityDependencies): Pick<Activities, '
         await writeFile(join(directory, 'round_result.json'), text);
         return 0;
       });
-      const { config: experiment } = await readRunConfig(deps.store, config);
       const folder = runDir(deps.workspace, runIdOf(experiment));
       await writeWholeFile(join(folder, `round-${String(result.round)}.json`), text);
       return { round_result };
     },
   };
+}
+
+/** The deciding measure's tests; the sets of the same two policies are one table. */
+async function tested(
+  store: Store,
+  { comparisons }: Pick<PublishedResult, 'comparisons'>,
+  measure: string,
+): Promise<RoundResult['comparisons']> {
+  const tests = await Promise.all(
+    comparisons.map(async ({ comparison }) => {
+      const document = await store.readJson(comparison, 'comparison.json', Comparison);
+      return document.tests[measure];
+    }),
+  );
+  return comparisons.map((compared, index) => {
+    const own = tests[index];
+    if (own === undefined) return { ...compared, significance: null };
+    const table = comparisons.flatMap((other, place) => {
+      const test = tests[place];
+      const isOfTable = other.from === compared.from && other.to === compared.to;
+      return isOfTable && test !== undefined ? [{ place, p_value: test.p_value }] : [];
+    });
+    const adjusted = holm(table.map(({ p_value }) => p_value));
+    const p_holm = adjusted[table.findIndex(({ place }) => place === index)] ?? 1;
+    return { ...compared, significance: { ...own, measure, p_holm } };
+  });
 }

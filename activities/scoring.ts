@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { BenchmarkName } from '../benchmarks/benchmark.ts';
-import { changesOf, deltasOf, measuresOf } from '../benchmarks/measures.ts';
+import { changesOf, deltasOf, measuresOf, testsOf } from '../benchmarks/measures.ts';
 import { benchmarkOf } from '../benchmarks/registry.ts';
 import type { BootstrapOptions } from '../benchmarks/statistics.ts';
 import { type Activities, CompareScoresInput, ScoreAnswersInput } from '../contract/activities.ts';
@@ -20,6 +20,8 @@ import { readRunConfig } from './prepare-run.ts';
 import { finishedShard } from './shard-plan.ts';
 
 const STAGE_VERSION = 1;
+/** 2: with the tests of the differences. */
+const COMPARISON_VERSION = 2;
 
 export function scoringActivities(
   deps: ActivityDependencies,
@@ -83,10 +85,15 @@ export function scoringActivities(
         kind: 'comparison' as const,
         inputs: [from, to],
         parameters: { measure, ...options },
-        version: STAGE_VERSION,
+        version: COMPARISON_VERSION,
       };
       const comparison = await deps.store.build(spec, async (directory) => {
-        const document: Comparison = { set, deltas, ...changesOf(before, after, measure) };
+        const document: Comparison = {
+          set,
+          deltas,
+          tests: testsOf(before, after, options),
+          ...changesOf(before, after, measure),
+        };
         await writeFile(join(directory, 'comparison.json'), `${canonicalJson(document)}\n`);
         return 0;
       });

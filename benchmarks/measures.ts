@@ -1,49 +1,28 @@
 /**
- * Measures of scored items, each with its interval, and paired differences of two policies' measures.
- * A measure without anything to count is left out, never made up.
+ * Measures of scored items, each with its interval; paired differences of two policies' measures, each
+ * with its interval and its test. A measure without anything to count is left out, never made up.
  */
-import type { Comparison, Measure, Measures, ScoredItem } from '../contract/measures.ts';
+import type {
+  Comparison,
+  Measure,
+  Measures,
+  ScoredItem,
+  SignificanceTest,
+} from '../contract/measures.ts';
+import {
+  type AnswerItem,
+  accuracyOf,
+  definitionsFor,
+  type MeasureDefinition,
+} from './measure-definitions.ts';
+import { mcnemar, permutationTest } from './significance.ts';
 import {
   type BootstrapOptions,
   type Cluster,
+  type ClusterPair,
   differenceInterval,
   ratioInterval,
 } from './statistics.ts';
-
-/** What an item adds to a ratio of sums; null when the measure is not about it. */
-type Contribution = (item: ScoredItem) => Cluster | null;
-
-interface MeasureDefinition {
-  readonly contribution: Contribution;
-  /** What the value is over: claims for precision, images for F1, questions for accuracy. */
-  readonly count: (item: ScoredItem, cluster: Cluster) => number;
-}
-
-const each = (): number => 1;
-const byDenominator = (_item: ScoredItem, { denominator }: Cluster): number => denominator;
-
-/** Of F1 = 2 right / (claimed + true): also a ratio of sums. */
-const DESCRIPTION_MEASURES: Readonly<Record<string, MeasureDefinition>> = {
-  description_precision: describing(
-    (item) => [item.num_correct, item.num_described],
-    byDenominator,
-  ),
-  description_recall: describing(
-    (item) => [item.num_correct, item.num_true_objects],
-    byDenominator,
-  ),
-  description_f1: describing((item) => [
-    2 * item.num_correct,
-    item.num_described + item.num_true_objects,
-  ]),
-  hallucination_rate: describing((item) => [item.hallucinated ? 1 : 0, 1]),
-};
-
-const UNPARSED_RATE: MeasureDefinition = {
-  contribution: (item) =>
-    item.type === 'answer' ? { numerator: item.parsed === null ? 1 : 0, denominator: 1 } : null,
-  count: each,
-};
 
 /** Every measure that the items allow. */
 export function measuresOf(items: readonly ScoredItem[], options: BootstrapOptions): Measures {
@@ -62,13 +41,32 @@ export function deltasOf(
   to: readonly ScoredItem[],
   options: BootstrapOptions,
 ): Measures {
-  const [before, after] = [inBoth(from, to), inBoth(to, from)];
+  const both = pairedItems(from, to);
   const deltas: Measures = {};
-  for (const [name, definition] of definitionsFor(after)) {
-    const delta = deltaOf({ before, after, definition, options });
+  for (const [name, definition] of definitionsFor(both.after)) {
+    const delta = deltaOf(both, definition, options);
     if (delta !== null) deltas[name] = delta;
   }
   return deltas;
+}
+
+/**
+ * The paired test of every difference of {@link deltasOf}. Right and wrong answers to questions about
+ * different images are held against McNemar's test; graded scores, ratios, and questions that share
+ * an image against a permutation test that exchanges whole images: such questions are not independent.
+ */
+export function testsOf(
+  from: readonly ScoredItem[],
+  to: readonly ScoredItem[],
+  options: BootstrapOptions,
+): Record<string, SignificanceTest> {
+  const both = pairedItems(from, to);
+  const tests: Record<string, SignificanceTest> = {};
+  for (const [name, definition] of definitionsFor(both.after)) {
+    const test = testOf(both, definition, options);
+    if (test !== null) tests[name] = test;
+  }
+  return tests;
 }
 
 type ItemCounts = Pick<
@@ -100,59 +98,8 @@ export function changesOf(
 }
 
 /** True when an answer's score is at least one half. */
-export function isRight(item: Extract<ScoredItem, { type: 'answer' }>): boolean {
+export function isRight(item: AnswerItem): boolean {
   return item.score >= 0.5;
-}
-
-type AnswerItem = Extract<ScoredItem, { type: 'answer' }>;
-type DescriptionItem = Extract<ScoredItem, { type: 'description' }>;
-
-/** `accuracy`, `accuracy_dar`, `accuracy/<type>`, `accuracy_dar/<type>`: which answers it is over. */
-function accuracyOf(measure: string): ((item: AnswerItem) => boolean) | null {
-  const [name, ...rest] = measure.split('/');
-  const type = rest.length === 0 ? null : rest.join('/');
-  const mode = name === 'accuracy' ? 'direct' : name === 'accuracy_dar' ? 'dar' : null;
-  if (mode === null) return null;
-  return (item) => item.mode === mode && (type === null || item.question_type === type);
-}
-
-function definitionsFor(items: readonly ScoredItem[]): Map<string, MeasureDefinition> {
-  const names = new Set<string>();
-  let hasAnswers = false;
-  for (const item of items) {
-    if (item.type !== 'answer') continue;
-    hasAnswers = true;
-    const accuracy = item.mode === 'direct' ? 'accuracy' : 'accuracy_dar';
-    names.add(accuracy).add(`${accuracy}/${item.question_type}`);
-  }
-  const definitions = new Map<string, MeasureDefinition>();
-  for (const name of [...names].sort()) {
-    const includes = accuracyOf(name);
-    definitions.set(name, {
-      contribution: (item) =>
-        item.type === 'answer' && includes?.(item) === true
-          ? { numerator: item.score, denominator: 1 }
-          : null,
-      count: each,
-    });
-  }
-  if (hasAnswers) definitions.set('unparsed_rate', UNPARSED_RATE);
-  for (const entry of Object.entries(DESCRIPTION_MEASURES)) definitions.set(...entry);
-  return definitions;
-}
-
-function describing(
-  parts: (item: DescriptionItem) => readonly [numerator: number, denominator: number],
-  count: MeasureDefinition['count'] = each,
-): MeasureDefinition {
-  return {
-    contribution: (item) => {
-      if (item.type !== 'description') return null;
-      const [numerator, denominator] = parts(item);
-      return { numerator, denominator };
-    },
-    count,
-  };
 }
 
 function byImage(
@@ -181,27 +128,63 @@ function countOf(items: readonly ScoredItem[], definition: MeasureDefinition): n
   return total;
 }
 
-interface DeltaInput {
+/** The items that both policies have, on each side. */
+interface PairedItems {
   readonly before: readonly ScoredItem[];
   readonly after: readonly ScoredItem[];
-  readonly definition: MeasureDefinition;
-  readonly options: BootstrapOptions;
 }
 
-function deltaOf({ before, after, definition, options }: DeltaInput): Measure | null {
-  const from = byImage(before, definition);
-  const to = byImage(after, definition);
-  const nothing = { numerator: 0, denominator: 0 };
-  const images = new Set([...from.keys(), ...to.keys()]);
-  const pairs = [...images].map((image) => ({
-    from: from.get(image) ?? nothing,
-    to: to.get(image) ?? nothing,
-  }));
-  const interval = differenceInterval(pairs, options);
-  return interval === null ? null : { ...interval, n: countOf(after, definition) };
+function pairedItems(from: readonly ScoredItem[], to: readonly ScoredItem[]): PairedItems {
+  return { before: inBoth(from, to), after: inBoth(to, from) };
 }
 
 function inBoth(items: readonly ScoredItem[], others: readonly ScoredItem[]): ScoredItem[] {
   const ids = new Set(others.map(({ item_id }) => item_id));
   return items.filter(({ item_id }) => ids.has(item_id));
+}
+
+function deltaOf(
+  both: PairedItems,
+  definition: MeasureDefinition,
+  options: BootstrapOptions,
+): Measure | null {
+  const interval = differenceInterval(imagePairs(both, definition), options);
+  return interval === null ? null : { ...interval, n: countOf(both.after, definition) };
+}
+
+function testOf(
+  both: PairedItems,
+  definition: MeasureDefinition,
+  options: BootstrapOptions,
+): SignificanceTest | null {
+  const pairs = imagePairs(both, definition);
+  if (pairs.length > 0 && pairs.every(({ from, to }) => isBinary(from) && isBinary(to))) {
+    const fixed = pairs.filter(({ from, to }) => from.numerator < to.numerator).length;
+    const broken = pairs.filter(({ from, to }) => from.numerator > to.numerator).length;
+    return { test: 'mcnemar', p_value: mcnemar(fixed, broken) };
+  }
+  const p_value = permutationTest(
+    pairs.map(({ from, to }) => ({ from: [from], to: [to] })),
+    options,
+  );
+  return p_value === null ? null : { test: 'permutation', p_value };
+}
+
+/** One item, right or wrong. */
+function isBinary({ numerator, denominator }: Cluster): boolean {
+  return denominator === 1 && (numerator === 0 || numerator === 1);
+}
+
+function imagePairs(
+  { before, after }: PairedItems,
+  definition: MeasureDefinition,
+): ClusterPair[] {
+  const from = byImage(before, definition);
+  const to = byImage(after, definition);
+  const nothing = { numerator: 0, denominator: 0 };
+  const images = new Set([...from.keys(), ...to.keys()]);
+  return [...images].map((image) => ({
+    from: from.get(image) ?? nothing,
+    to: to.get(image) ?? nothing,
+  }));
 }

@@ -3,6 +3,7 @@
  * or fall together, so images are resampled, not questions (Efron & Tibshirani 1993, chapters 13 and 16).
  * Seeded: the same items give the same interval on every machine.
  */
+import { uniformDraws } from './random-draws.ts';
 
 /** What one image adds to a ratio of sums, such as right answers over questions. */
 export interface Cluster {
@@ -10,10 +11,18 @@ export interface Cluster {
   readonly denominator: number;
 }
 
+/** What one image adds to each of several ratios, whose mean is the figure (F1 by category, averaged). */
+export type Clusters = readonly Cluster[];
+
 /** The same image under two policies. */
 export interface ClusterPair {
   readonly from: Cluster;
   readonly to: Cluster;
+}
+
+export interface ClustersPair {
+  readonly from: Clusters;
+  readonly to: Clusters;
 }
 
 export interface BootstrapOptions {
@@ -35,10 +44,10 @@ export function ratioInterval(
   clusters: readonly Cluster[],
   options: BootstrapOptions,
 ): Interval | null {
-  // An image that adds nothing below the line would only make resamples undefined.
-  const counted = clusters.filter(({ denominator }) => denominator > 0);
-  const columns = [column(counted, 'numerator'), column(counted, 'denominator')] as const;
-  return interval(counted.length, options, (count) => ratio(count, ...columns));
+  return meanRatioInterval(
+    clusters.map((cluster) => [cluster]),
+    options,
+  );
 }
 
 /** Ratio of `to` minus ratio of `from`, images resampled in pairs; null when either is undefined. */
@@ -46,12 +55,40 @@ export function differenceInterval(
   pairs: readonly ClusterPair[],
   options: BootstrapOptions,
 ): Interval | null {
-  const counted = pairs.filter(({ from, to }) => from.denominator > 0 || to.denominator > 0);
-  const before = counted.map(({ from }) => from);
-  const after = counted.map(({ to }) => to);
-  const from = [column(before, 'numerator'), column(before, 'denominator')] as const;
-  const to = [column(after, 'numerator'), column(after, 'denominator')] as const;
-  return interval(counted.length, options, (count) => ratio(count, ...to) - ratio(count, ...from));
+  return meanRatioDifference(
+    pairs.map(({ from, to }) => ({ from: [from], to: [to] })),
+    options,
+  );
+}
+
+/** {@link ratioInterval} of the mean of several ratios; null when any of them is undefined. */
+export function meanRatioInterval(
+  images: readonly Clusters[],
+  options: BootstrapOptions,
+): Interval | null {
+  // An image that adds nothing below the line would only make resamples undefined.
+  const counted = images.filter(isCounted);
+  const ratios = columnsOf(counted);
+  return interval(counted.length, options, (count) => meanRatio(count, ratios));
+}
+
+/** {@link differenceInterval} of the mean of several ratios. */
+export function meanRatioDifference(
+  pairs: readonly ClustersPair[],
+  options: BootstrapOptions,
+): Interval | null {
+  const counted = pairs.filter(({ from, to }) => isCounted(from) || isCounted(to));
+  const from = columnsOf(counted.map((pair) => pair.from));
+  const to = columnsOf(counted.map((pair) => pair.to));
+  return interval(
+    counted.length,
+    options,
+    (count) => meanRatio(count, to) - meanRatio(count, from),
+  );
+}
+
+function isCounted(clusters: Clusters): boolean {
+  return clusters.some(({ denominator }) => denominator > 0);
 }
 
 /** `count` holds how often each cluster is in a resample. */
@@ -81,11 +118,26 @@ function interval(
   return { value, low: quantile(sorted, LOW_QUANTILE), high: quantile(sorted, HIGH_QUANTILE) };
 }
 
-function column(clusters: readonly Cluster[], name: keyof Cluster): Float64Array {
-  return Float64Array.from(clusters, (cluster) => cluster[name]);
+/** One ratio: what each image adds above and below the line. */
+interface Columns {
+  readonly numerators: Float64Array;
+  readonly denominators: Float64Array;
 }
 
-/** NaN when nothing stands below the line. */
+function columnsOf(images: readonly Clusters[]): Columns[] {
+  return (images[0] ?? []).map((_, index) => ({
+    numerators: Float64Array.from(images, (clusters) => clusters[index]?.numerator ?? 0),
+    denominators: Float64Array.from(images, (clusters) => clusters[index]?.denominator ?? 0),
+  }));
+}
+
+/** NaN when there is no ratio, or nothing stands below the line of one. */
+function meanRatio(count: Uint32Array, ratios: readonly Columns[]): number {
+  let sum = 0;
+  for (const { numerators, denominators } of ratios) sum += ratio(count, numerators, denominators);
+  return sum / ratios.length;
+}
+
 function ratio(count: Uint32Array, numerators: Float64Array, denominators: Float64Array): number {
   let above = 0;
   let below = 0;
@@ -109,26 +161,4 @@ function at(values: Float64Array | Uint32Array, index: number): number {
   const value = values[index];
   if (value === undefined) throw new RangeError(`no value at ${index} of ${values.length}`);
   return value;
-}
-
-/**
- * Numbers in [0, 1) from the small fast counting generator sfc32 (C. Doty-Humphrey, PractRand): integer
- * arithmetic only, so equal everywhere; a cryptographic draw would cost 100 times as much here.
- */
-function uniformDraws(seed: number): () => number {
-  let a = 0;
-  let b = seed >>> 0;
-  let c = Math.floor(seed / 2 ** 32) >>> 0;
-  let counter = 1;
-  const next = (): number => {
-    const result = (a + b + counter) >>> 0;
-    counter = (counter + 1) >>> 0;
-    a = (b ^ (b >>> 9)) >>> 0;
-    b = (c + (c << 3)) >>> 0;
-    c = (((c << 21) | (c >>> 11)) + result) >>> 0;
-    return result / 2 ** 32;
-  };
-  // The first outputs still show the seed.
-  for (let warmUp = 0; warmUp < 15; warmUp += 1) next();
-  return next;
 }

@@ -1,6 +1,6 @@
 /** What a run has found, from its status and the artifacts it names: the document of `sticflow result`. */
 import type { ArtifactRef } from '../contract/artifact.ts';
-import { Comparison, type Measures, Scores } from '../contract/measures.ts';
+import { Comparison, type Measures, Scores, type TableTest } from '../contract/measures.ts';
 import { RoundResult, type RunStatus } from '../contract/status.ts';
 import type { Store } from '../store/store.ts';
 import { table } from './output.ts';
@@ -25,6 +25,9 @@ interface RoundDocument {
     readonly from: string;
     readonly to: string;
     readonly deltas: Measures;
+    readonly tests: Comparison['tests'];
+    /** Of the deciding measure, corrected for the sets of the table; null where it was not tested. */
+    readonly significance: TableTest | null;
     readonly comparison: ArtifactRef;
   }[];
   readonly artifacts: Readonly<Record<string, ArtifactRef>>;
@@ -66,9 +69,10 @@ async function readRound(
     const { measures } = await store.readJson(scored, 'scores.json', Scores);
     return { set, policy, measures, scores: scored };
   });
-  const comparisons = result.comparisons.map(async ({ set, from, to, comparison }) => {
-    const { deltas } = await store.readJson(comparison, 'comparison.json', Comparison);
-    return { set, from, to, deltas, comparison };
+  const comparisons = result.comparisons.map(async (compared) => {
+    const { set, from, to, significance, comparison } = compared;
+    const { deltas, tests } = await store.readJson(comparison, 'comparison.json', Comparison);
+    return { set, from, to, deltas, tests, significance, comparison };
   });
   return {
     round: result.round,

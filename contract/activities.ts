@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { ArtifactRef } from './artifact.ts';
 import { Measure } from './measures.ts';
 import { SourceRef } from './source.ts';
-import { EvaluatedPolicy, Policy, RoundResult, RunStatus } from './status.ts';
+import { EvaluatedPolicy, Policy, PolicyComparison, RoundResult, RunStatus } from './status.ts';
 
 const Round = z.int().min(1).max(1000);
 const Counts = z.record(z.string(), z.number());
@@ -134,13 +134,14 @@ export const TrainInfusedInput = z.strictObject({
 });
 export const TrainOutput = z.strictObject({ adapter: ArtifactRef, summary: Counts });
 
-/** The workflow knows references; the activity reads the headline figures of the scores. */
+/** The workflow knows references; the activity reads the headline figures and the tests. */
 export const PublishRoundInput = z.strictObject({
   config: ArtifactRef,
   result: RoundResult.extend({
     scores: z.array(
       z.strictObject({ set: z.string(), policy: EvaluatedPolicy, scores: ArtifactRef }),
     ),
+    comparisons: z.array(PolicyComparison),
   }),
 });
 export const PublishRoundOutput = z.strictObject({ round_result: ArtifactRef });

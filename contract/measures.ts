@@ -57,10 +57,27 @@ export const Scores = z.strictObject({
 });
 export type Scores = z.infer<typeof Scores>;
 
-/** `comparison.json`: paired differences b - a of every measure both have. */
+/** A paired, two-sided test of one measure's difference against chance. */
+export const SignificanceTest = z.strictObject({
+  test: z
+    .enum(['mcnemar', 'permutation'])
+    .describe('mcnemar: exact, right and wrong answers, an image each; permutation: by image'),
+  p_value: z.number().min(0).max(1),
+});
+export type SignificanceTest = z.infer<typeof SignificanceTest>;
+
+/** A test as it stands in a table of several sets. */
+export const TableTest = SignificanceTest.extend({
+  measure: z.string(),
+  p_holm: z.number().min(0).max(1).describe('corrected for the sets of the table (Holm 1979)'),
+});
+export type TableTest = z.infer<typeof TableTest>;
+
+/** `comparison.json`: paired differences b - a of every measure both have, each with its test. */
 export const Comparison = z.strictObject({
   set: z.string(),
   deltas: Measures,
+  tests: z.record(z.string(), SignificanceTest).default({}),
   num_fixed: z.int(),
   num_broken: z.int(),
   num_both_wrong: z.int(),

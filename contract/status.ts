@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { STAGES } from './api.ts';
 import { ArtifactRef } from './artifact.ts';
-import { Measures } from './measures.ts';
+import { Measures, TableTest } from './measures.ts';
 
 export const Policy = z.strictObject({
   model: ArtifactRef,
@@ -30,6 +30,14 @@ export const RoundScores = z.strictObject({
 });
 export type RoundScores = z.infer<typeof RoundScores>;
 
+/** Two policies of a round on one set. */
+export const PolicyComparison = z.strictObject({
+  set: z.string(),
+  from: EvaluatedPolicy,
+  to: EvaluatedPolicy,
+  comparison: ArtifactRef,
+});
+
 /** `round_result.json`; rounds are chained by `previous`, so that a run carries one reference. */
 export const RoundResult = z.strictObject({
   schema_version: z.literal(1),
@@ -44,11 +52,10 @@ export const RoundResult = z.strictObject({
     .describe('pairs, dropped by reason, quarantined, duplicates, ...'),
   scores: z.array(RoundScores),
   comparisons: z.array(
-    z.strictObject({
-      set: z.string(),
-      from: EvaluatedPolicy,
-      to: EvaluatedPolicy,
-      comparison: ArtifactRef,
+    PolicyComparison.extend({
+      significance: TableTest.nullable()
+        .default(null)
+        .describe('of decision.measure, over the sets of the same two policies; null = not tested'),
     }),
   ),
   decision: Decision,

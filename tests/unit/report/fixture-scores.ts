@@ -73,6 +73,7 @@ export function comparison(from: Scores, to: Scores): Comparison {
   return {
     set: SET,
     deltas: Object.fromEntries(deltas),
+    tests: {},
     num_fixed: 84,
     num_broken: 31,
     num_both_wrong: 160,
