@@ -1,7 +1,22 @@
-/** `prepareEvaluationSet`: questions (and truth) of a benchmark with their images, decoded once. */
+/**
+ * `prepareEvaluationSet`: questions of a benchmark with their images, decoded once; with the truth of
+ * scenes, or with all that an official benchmark is scored by.
+ */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { type Activities, PrepareEvaluationSetInput } from '../contract/activities.ts';
+import type { BenchmarkLoader } from '../benchmarks/loader.ts';
+import { LOADERS } from '../benchmarks/loaders.ts';
+import {
+  type Activities,
+  PrepareEvaluationSetInput,
+  type PrepareEvaluationSetOutput,
+} from '../contract/activities.ts';
+import type { ExperimentConfig } from '../contract/config.ts';
+import {
+  type EvaluationSetConfig,
+  isOfficialBenchmark,
+  type OfficialBenchmark,
+} from '../contract/config-evaluation.ts';
 import { QuestionRecord, SceneTruth } from '../contract/records.ts';
 import { canonicalJson, sha256Hex } from '../store/canonical.ts';
 import { SticflowError } from '../store/errors.ts';
@@ -11,17 +26,29 @@ import { resolveSource } from '../store/sources.ts';
 import { collected } from './collected.ts';
 import type { ActivityDependencies } from './context.ts';
 import { buildImageArtifact } from './image-artifact.ts';
+import { imageIdsByName } from './image-intake.ts';
 import { listNames } from './image-sources.ts';
+import { prepareOfficialSet, refuseRepeatedIds } from './official-set.ts';
 import { readRunConfig } from './prepare-run.ts';
 
 const STAGE_VERSION = 1;
 
 /** As a person writes them: `image` is a name below `image_root`. */
-const QuestionLine = QuestionRecord.omit({ image_id: true }).extend({ image: z.string() });
+const QuestionLine = QuestionRecord.pick({
+  question_id: true,
+  question: true,
+  answer: true,
+  question_type: true,
+}).extend({ image: z.string() });
 const TruthLine = SceneTruth.omit({ image_id: true }).extend({ image: z.string() });
 
+export type Loaders = Readonly<Partial<Record<OfficialBenchmark, BenchmarkLoader>>>;
+type Prepared = z.infer<typeof PrepareEvaluationSetOutput>;
+
+/** `loaders`: of the official benchmarks; tests bring their own. */
 export function evaluationSetActivities(
   deps: ActivityDependencies,
+  loaders: Loaders = LOADERS,
 ): Pick<Activities, 'prepareEvaluationSet'> {
   return {
     async prepareEvaluationSet(input) {
@@ -29,40 +56,51 @@ export function evaluationSetActivities(
       const { config } = await readRunConfig(deps.store, ref);
       const set = config.evaluation.sets.find((candidate) => candidate.name === name);
       if (set === undefined) throw unknownSet(name);
-      const root = await resolveSource(deps.workspace, set.image_root);
-      const lines = await collected(
-        readLines(await resolveSource(deps.workspace, set.questions), QuestionLine),
-      );
-      refuseRepeatedIds(name, lines);
-      const questions = lines.map((line) => withSuffix(line, set.question_suffix));
-      const truth =
-        set.truth === null
-          ? []
-          : await collected(readLines(await resolveSource(deps.workspace, set.truth), TruthLine));
-      const names = drawnNames(questions, set.max_images, seedFor(config.seed, 'evaluation', name));
-      const { ref: evaluation_set, counts } = await buildImageArtifact(deps, {
-        kind: 'evaluation_set',
-        version: STAGE_VERSION,
-        what: `images of the evaluation set ${name}`,
-        listing: await listNames(root, names),
-        images: config.images,
-        parameters: {
-          benchmark: set.benchmark,
-          content: sha256Hex(canonicalJson([questions, truth])),
-        },
-        write: async (directory, { images, duplicates }) => {
-          const ids = new Map(images.map(({ source_name, image_id }) => [source_name, image_id]));
-          for (const { source_name, image_id } of duplicates) ids.set(source_name, image_id);
-          await writeLines(join(directory, 'questions.jsonl'), withImageIds(questions, ids));
-          await writeLines(join(directory, 'truth.jsonl'), withImageIds(truth, ids));
-          return images.length;
-        },
-      });
-      // Of a drawn subset, and of images that decode, only some questions are left.
-      const kept = deps.store.readLines(evaluation_set, 'questions.jsonl', QuestionRecord);
-      return { evaluation_set, counts: { ...counts, questions: (await collected(kept)).length } };
+      return isOfficialBenchmark(set.benchmark)
+        ? await prepareOfficialSet(deps, config, {
+            set,
+            benchmark: set.benchmark,
+            load: loaders[set.benchmark],
+          })
+        : await prepareOwnSet(deps, config, set);
     },
   };
+}
+
+async function prepareOwnSet(
+  deps: ActivityDependencies,
+  config: ExperimentConfig,
+  set: EvaluationSetConfig,
+): Promise<Prepared> {
+  const { name, benchmark } = set;
+  const root = await resolveSource(deps.workspace, required(set, 'image_root'));
+  const lines = await collected(
+    readLines(await resolveSource(deps.workspace, required(set, 'questions')), QuestionLine),
+  );
+  refuseRepeatedIds(name, lines);
+  const questions = lines.map((line) => withSuffix(line, set.question_suffix));
+  const truth =
+    set.truth === null
+      ? []
+      : await collected(readLines(await resolveSource(deps.workspace, set.truth), TruthLine));
+  const names = drawnNames(questions, set.max_images, seedFor(config.seed, 'evaluation', name));
+  const { ref: evaluation_set, counts } = await buildImageArtifact(deps, {
+    kind: 'evaluation_set',
+    version: STAGE_VERSION,
+    what: `images of the evaluation set ${name}`,
+    listing: await listNames(root, names),
+    images: config.images,
+    parameters: { benchmark, content: sha256Hex(canonicalJson([questions, truth])) },
+    write: async (directory, intake) => {
+      const ids = imageIdsByName(intake);
+      await writeLines(join(directory, 'questions.jsonl'), withImageIds(questions, ids));
+      await writeLines(join(directory, 'truth.jsonl'), withImageIds(truth, ids));
+      return intake.images.length;
+    },
+  });
+  // Of a drawn subset, and of images that decode, only some questions are left.
+  const kept = deps.store.readLines(evaluation_set, 'questions.jsonl', QuestionRecord);
+  return { evaluation_set, counts: { ...counts, questions: (await collected(kept)).length } };
 }
 
 function* withImageIds<R extends { readonly image: string }>(
@@ -97,18 +135,13 @@ ${suffix}`,
       };
 }
 
-/** Texts are joined by id: a repeated one would be scored with another question's text. */
-function refuseRepeatedIds(set: string, lines: readonly { readonly question_id: string }[]): void {
-  const seen = new Set<string>();
-  for (const { question_id } of lines) {
-    if (seen.has(question_id)) {
-      throw new SticflowError(
-        'DataInvalid',
-        `Expected each question_id of the evaluation set ${set} once, "${question_id}" is there twice.`,
-      );
-    }
-    seen.add(question_id);
-  }
+function required(set: EvaluationSetConfig, key: 'questions' | 'image_root'): string {
+  const source = set[key];
+  if (source !== undefined) return source;
+  throw new SticflowError(
+    'ConfigInvalid',
+    `Expected ${key} in the evaluation set ${set.name}, there is none.`,
+  );
 }
 
 function unknownSet(name: string): SticflowError {

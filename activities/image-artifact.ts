@@ -15,7 +15,7 @@ import {
   type Intake,
   placeImages,
 } from './image-intake.ts';
-import type { ImageListing } from './image-sources.ts';
+import type { ImageCandidate, ImageListing, ReadableImage } from './image-sources.ts';
 import { withProgress } from './progress.ts';
 import { countByReason, refuseTooManyBad } from './quarantine.ts';
 
@@ -23,7 +23,7 @@ interface ImageArtifact {
   readonly kind: ArtifactKind;
   readonly version: number;
   readonly what: string;
-  readonly listing: ImageListing;
+  readonly listing: ImageListing<ImageCandidate | ReadableImage>;
   readonly images: ImagesConfig;
   readonly inputs?: readonly ArtifactRef[];
   /** What else the bytes depend on. */

@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import {
   type DuplicateRecord,
+  type ImageFile,
   ImageRecord,
   QUARANTINE_REASONS,
   type QuarantineRecord,
@@ -18,7 +19,7 @@ import {
 import { canonicalJson, sha256Hex } from '../store/canonical.ts';
 import { hasErrorCode, SticflowError } from '../store/errors.ts';
 import { decodeImage, type ImageLimits } from './image-decoding.ts';
-import type { ImageCandidate } from './image-sources.ts';
+import type { ImageCandidate, ReadableImage } from './image-sources.ts';
 import type { Progress } from './progress.ts';
 import { leftOut } from './quarantine.ts';
 import { sideBySide } from './side-by-side.ts';
@@ -32,7 +33,7 @@ export const IMAGE_FILES = 'files';
 /** Distinct bytes, under every name they came by; the first one is the image's name. */
 export interface HashedImage {
   readonly image_id: string;
-  readonly path: string;
+  readonly read: () => Promise<Uint8Array>;
   readonly names: readonly [string, ...string[]];
 }
 
@@ -43,7 +44,7 @@ export interface HashedImages {
 
 /** Reads and hashes every candidate; the order of first names is kept. */
 export async function hashImages(
-  candidates: readonly ImageCandidate[],
+  candidates: readonly (ImageCandidate | ReadableImage)[],
   limits: ImageLimits,
   progress: Progress,
 ): Promise<HashedImages> {
@@ -54,24 +55,25 @@ export async function hashImages(
     progress.advance();
   });
   const names = new Map<string, [string, ...string[]]>();
-  const paths = new Map<string, string>();
+  const images: { image_id: string; read: HashedImage['read']; names: [string, ...string[]] }[] =
+    [];
   const quarantined: QuarantineRecord[] = [];
-  for (const [index, { source_name, path }] of candidates.entries()) {
+  for (const [index, candidate] of candidates.entries()) {
     const hash = hashes[index];
+    const { source_name } = candidate;
     if (typeof hash !== 'string') {
       if (hash !== undefined) quarantined.push(hash);
       continue;
     }
     const known = names.get(hash);
-    if (known === undefined) names.set(hash, [source_name]);
-    else known.push(source_name);
-    if (known === undefined) paths.set(hash, path);
+    if (known !== undefined) {
+      known.push(source_name);
+      continue;
+    }
+    const own: [string, ...string[]] = [source_name];
+    names.set(hash, own);
+    images.push({ image_id: hash, read: readerOf(candidate), names: own });
   }
-  const images = [...names].map(([image_id, of]) => ({
-    image_id,
-    path: paths.get(image_id) ?? '',
-    names: of,
-  }));
   return { images, quarantined };
 }
 
@@ -89,6 +91,13 @@ export interface Intake {
   readonly images: readonly ImageRecord[];
   readonly duplicates: readonly DuplicateRecord[];
   readonly quarantined: readonly QuarantineRecord[];
+}
+
+/** Ids of the images by every name they came by; what was left out has none. */
+export function imageIdsByName({ images, duplicates }: Intake): ReadonlyMap<string, string> {
+  return new Map(
+    [...images, ...duplicates].map(({ source_name, image_id }) => [source_name, image_id]),
+  );
 }
 
 /** Decodes every image into `workDirectory`, but for those an earlier attempt left there whole. */
@@ -131,6 +140,11 @@ export function imageFileName(imageId: string): string {
   return `${imageId}.png`;
 }
 
+/** The PNG of a decoded image as a request names it. */
+export function cleanImage(imageId: string): ImageFile {
+  return { root: 'images', file: `${IMAGE_FILES}/${imageFileName(imageId)}` };
+}
+
 /** Puts the PNG files of decoded images into the folder of an artifact. */
 export async function placeImages(
   images: readonly ImageRecord[],
@@ -144,17 +158,29 @@ export async function placeImages(
   }
 }
 
+function readerOf(candidate: ImageCandidate | ReadableImage): HashedImage['read'] {
+  return 'path' in candidate ? () => readFile(candidate.path) : candidate.read;
+}
+
 async function hashOrReject(
-  { source_name, path }: ImageCandidate,
+  candidate: ImageCandidate | ReadableImage,
   limits: ImageLimits,
 ): Promise<string | QuarantineRecord> {
+  const { source_name } = candidate;
+  const tooLarge = (size: number): QuarantineRecord | null =>
+    size <= limits.max_size_bytes
+      ? null
+      : leftOut(
+          source_name,
+          'file_too_large',
+          `${size} bytes, images.max_size_bytes allows ${limits.max_size_bytes}`,
+        );
   try {
-    const { size } = await stat(path);
-    if (size > limits.max_size_bytes) {
-      const detail = `${size} bytes, images.max_size_bytes allows ${limits.max_size_bytes}`;
-      return leftOut(source_name, 'file_too_large', detail);
-    }
-    return sha256Hex(await readFile(path));
+    // A file is not even read when it is too large.
+    const rejected = 'path' in candidate ? tooLarge((await stat(candidate.path)).size) : null;
+    if (rejected !== null) return rejected;
+    const bytes = await readerOf(candidate)();
+    return tooLarge(bytes.length) ?? sha256Hex(bytes);
   } catch (error) {
     if (hasErrorCode(error, 'EACCES', 'EPERM')) {
       return leftOut(source_name, 'missing', 'permission to read it is denied');
@@ -199,10 +225,10 @@ async function finishedOutcome(directory: string, imageId: string): Promise<Outc
 
 async function decodeInto(
   directory: string,
-  { image_id, path, names }: HashedImage,
+  { image_id, read, names }: HashedImage,
   limits: ImageLimits,
 ): Promise<Outcome> {
-  const bytes = await readFile(path);
+  const bytes = await read();
   if (sha256Hex(bytes) !== image_id) {
     throw new SticflowError(
       'DataInvalid',

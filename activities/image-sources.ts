@@ -21,9 +21,15 @@ export interface ImageCandidate {
   readonly path: string;
 }
 
-export interface ImageListing {
+/** An image whose bytes come from somewhere else than a file of its own, such as a cell of a table. */
+export interface ReadableImage {
+  readonly source_name: string;
+  readonly read: () => Promise<Uint8Array>;
+}
+
+export interface ImageListing<C = ImageCandidate> {
   /** Folder and glob: sorted by code unit. List: in its order. */
-  readonly candidates: readonly ImageCandidate[];
+  readonly candidates: readonly C[];
   readonly quarantined: readonly QuarantineRecord[];
   /** Files of a folder that neither look like images nor call themselves so. */
   readonly num_ignored: number;

@@ -14,7 +14,14 @@ export function imagesActivities(deps: ActivityDependencies): Pick<Activities, '
   return {
     async ingestImages(input) {
       const { config } = await readRunConfig(deps.store, IngestImagesInput.parse(input).config);
-      const path = await resolveSource(deps.workspace, config.images.source);
+      const { source } = config.images;
+      if (source === null) {
+        throw new SticflowError(
+          'ConfigInvalid',
+          'Expected images.source to name images, got null.',
+        );
+      }
+      const path = await resolveSource(deps.workspace, source);
       const listing = drawn(await listImageSource(path), config.images.max_images, config.seed);
       const { ref, counts } = await buildImageArtifact(deps, {
         kind: 'images',

@@ -13,6 +13,7 @@ import { canonicalJson } from '../store/canonical.ts';
 import { SticflowError } from '../store/errors.ts';
 import { hubModelDir, modelFilesFile } from '../store/layout.ts';
 import { resolveSource } from '../store/sources.ts';
+import { adapterOf } from './adapter.ts';
 import type { ActivityDependencies } from './context.ts';
 import { missingPart, modelFiles, requireWholeCheckpoint } from './model-files.ts';
 import { runModelRequest } from './model-request.ts';
@@ -52,7 +53,9 @@ export function modelActivities(deps: ActivityDependencies): Pick<Activities, 'r
         return 0;
       });
       const { architecture } = await deps.store.readJson(model, 'model.json', ModelArtifact);
-      return { model, architecture };
+      const adapter =
+        config.model.adapter === undefined ? null : await adapterOf(deps, config.model.adapter);
+      return { model, architecture, adapter };
     },
   };
 }

@@ -185,8 +185,8 @@ async function changes(store: Store, result: RoundResult): Promise<ReportRound['
   const sets = inputsOf(store, to).filter(({ kind }) => kind === 'evaluation_set');
   for (const after of await readItems(store, to)) {
     const earlier = before.get(after.item_id);
-    if (after.type !== 'answer' || earlier?.type !== 'answer' || earlier.score === after.score)
-      continue;
+    if (after.type !== 'answer' || earlier?.type !== 'answer') continue;
+    if (after.score === null || earlier.score === null || earlier.score === after.score) continue;
     const list = after.score > earlier.score ? fixed : broken;
     if (list.length < REPORT_LIMITS.item_changes_each) {
       list.push(await changeOf(store, sets, last.set, [earlier, after]));
@@ -212,7 +212,7 @@ async function changeOf(
     expected,
     before: before.text,
     after: after.text,
-    image_data_uri: await imageUri(store, sets, `files/${image_id}.png`),
+    image_data_uri: image_id === null ? null : await imageUri(store, sets, `files/${image_id}.png`),
   };
 }
 
@@ -235,7 +235,8 @@ async function overall(
     await readItems(store, first.scores),
     await readItems(store, last.scores),
   ];
-  const options = bootstrap(config, set);
+  const { benchmark } = await store.readJson(last.scores, 'scores.json', Scores);
+  const options = { ...bootstrap(config, set), benchmark };
   const comparison = {
     set,
     deltas: deltasOf(before, after, options),

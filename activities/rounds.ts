@@ -2,8 +2,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
-import { type Activities, PublishRoundInput } from '../contract/activities.ts';
 import { holm } from '../benchmarks/significance.ts';
+import { type Activities, PublishRoundInput } from '../contract/activities.ts';
 import { Comparison, Scores } from '../contract/measures.ts';
 import type { RoundResult } from '../contract/status.ts';
 import { canonicalJson } from '../store/canonical.ts';

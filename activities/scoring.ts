@@ -1,25 +1,32 @@
 /** `scoreAnswers` and `compareScores`: from generated texts to measures with intervals. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { BenchmarkName } from '../benchmarks/benchmark.ts';
+import type { z } from 'zod';
 import { changesOf, deltasOf, measuresOf, testsOf } from '../benchmarks/measures.ts';
-import { benchmarkOf } from '../benchmarks/registry.ts';
 import type { BootstrapOptions } from '../benchmarks/statistics.ts';
-import { type Activities, CompareScoresInput, ScoreAnswersInput } from '../contract/activities.ts';
+import {
+  type Activities,
+  CompareScoresInput,
+  type CompareScoresOutput,
+  ScoreAnswersInput,
+} from '../contract/activities.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
 import type { ExperimentConfig } from '../contract/config.ts';
+import { isOfficialBenchmark } from '../contract/config-evaluation.ts';
 import { type Comparison, ScoredItem, Scores } from '../contract/measures.ts';
-import { Generation, ImageRecord, QuestionRecord, SceneTruth } from '../contract/records.ts';
 import { canonicalJson } from '../store/canonical.ts';
 import { SticflowError } from '../store/errors.ts';
 import { writeLines } from '../store/lines.ts';
 import { seedFor } from '../store/random.ts';
 import type { Store } from '../store/store.ts';
+import { conditionsOf, readAnswered } from './answered.ts';
 import type { ActivityDependencies } from './context.ts';
+import { scoreOfficial } from './official-scoring.ts';
+import { type Scoring, scoreOwn } from './own-scoring.ts';
 import { readRunConfig } from './prepare-run.ts';
-import { finishedShard } from './shard-plan.ts';
 
-const STAGE_VERSION = 1;
+/** 2: with prompts, descriptions and conditions. */
+const SCORES_VERSION = 2;
 /** 2: with the tests of the differences. */
 const COMPARISON_VERSION = 2;
 
@@ -27,82 +34,89 @@ export function scoringActivities(
   deps: ActivityDependencies,
 ): Pick<Activities, 'scoreAnswers' | 'compareScores'> {
   return {
-    async scoreAnswers(input) {
-      const { set: name, answers, dar_answers } = ScoreAnswersInput.parse(input);
-      const run = await readRunConfig(deps.store, answers.config);
-      const set = run.config.evaluation.sets.find((candidate) => candidate.name === name);
-      if (set === undefined)
-        throw new SticflowError('ConfigInvalid', `No evaluation set "${name}".`);
-      const generations: ArtifactRef[] = [];
-      for (const shards of dar_answers === null ? [answers] : [answers, dar_answers]) {
-        for (let shard = 0; shard < shards.num_shards; shard += 1) {
-          generations.push((await finishedShard(deps.store, run, shards, shard)).generations);
-        }
-      }
-      const options = bootstrap(run.config, name);
-      const spec = {
-        kind: 'scores' as const,
-        inputs: [answers.source, ...generations],
-        parameters: { set: name, benchmark: set.benchmark, ...options },
-        version: STAGE_VERSION,
-      };
-      const scores = await deps.store.build(spec, async (directory) => {
-        const items = await scoreItems(deps.store, {
-          source: answers.source,
-          generations,
-          benchmark: set.benchmark,
-          modes: [
-            ...(run.config.evaluation.describe_and_respond === 'on' ? [] : (['direct'] as const)),
-            ...(dar_answers === null ? [] : (['dar'] as const)),
-          ],
-        });
-        const answersOnly = items.filter((item) => item.type === 'answer');
-        const document: Scores = {
-          set: name,
-          benchmark: set.benchmark,
-          measures: measuresOf(items, options),
-          num_images: new Set(items.map(({ image_id }) => image_id)).size,
-          num_questions: new Set(
-            answersOnly.map(({ item_id }) => item_id.replace(/\/(direct|dar)$/, '')),
-          ).size,
-          num_unparsed: answersOnly.filter(({ parsed }) => parsed === null).length,
-        };
-        await writeFile(join(directory, 'scores.json'), `${canonicalJson(document)}\n`);
-        return await writeLines(join(directory, 'items.jsonl'), items);
-      });
-      return { scores };
-    },
+    scoreAnswers: async (input) => ({
+      scores: await scoreAnswers(deps.store, ScoreAnswersInput.parse(input)),
+    }),
+    compareScores: async (input) =>
+      await compareScores(deps.store, CompareScoresInput.parse(input)),
+  };
+}
 
-    async compareScores(input) {
-      const { config: ref, from, to, measure } = CompareScoresInput.parse(input);
-      const { config } = await readRunConfig(deps.store, ref);
-      const { set, measures } = await deps.store.readJson(to, 'scores.json', Scores);
-      const options = bootstrap(config, set);
-      const before = await readItems(deps.store, from);
-      const after = await readItems(deps.store, to);
-      const deltas = deltasOf(before, after, options);
-      const spec = {
-        kind: 'comparison' as const,
-        inputs: [from, to],
-        parameters: { measure, ...options },
-        version: COMPARISON_VERSION,
-      };
-      const comparison = await deps.store.build(spec, async (directory) => {
-        const document: Comparison = {
-          set,
-          deltas,
-          tests: testsOf(before, after, options),
-          ...changesOf(before, after, measure),
-        };
-        await writeFile(join(directory, 'comparison.json'), `${canonicalJson(document)}\n`);
-        return 0;
-      });
-      return {
-        comparison,
-        delta: deltas[measure] ?? null,
-        value: measures[measure]?.value ?? null,
-      };
-    },
+async function scoreAnswers(
+  store: Store,
+  { set: name, answers, dar_answers }: z.infer<typeof ScoreAnswersInput>,
+): Promise<ArtifactRef> {
+  const run = await readRunConfig(store, answers.config);
+  const set = run.config.evaluation.sets.find((candidate) => candidate.name === name);
+  if (set === undefined) throw new SticflowError('ConfigInvalid', `No evaluation set "${name}".`);
+  const { benchmark } = set;
+  const fanOuts = dar_answers === null ? [answers] : [answers, dar_answers];
+  const answered = await readAnswered(store, run, fanOuts);
+  const { template_sha256 } = answered;
+  const conditions = await conditionsOf(store, run, { answers, template_sha256, judge: null });
+  const options = bootstrap(run.config, name);
+  const spec = {
+    kind: 'scores' as const,
+    inputs: [answers.source, ...answered.inputs],
+    parameters: { set: name, benchmark, ...options, conditions },
+    version: SCORES_VERSION,
+  };
+  return await store.build(spec, async (directory) => {
+    const scoring: Scoring = {
+      source: answers.source,
+      answered,
+      modes: [
+        ...(run.config.evaluation.describe_and_respond === 'on' ? [] : (['direct'] as const)),
+        ...(dar_answers === null ? [] : (['dar'] as const)),
+      ],
+    };
+    const { items, figures } = isOfficialBenchmark(benchmark)
+      ? await scoreOfficial(store, benchmark, scoring, directory)
+      : { items: await scoreOwn(store, benchmark, scoring), figures: [] };
+    const document: Scores = {
+      set: name,
+      benchmark,
+      measures: measuresOf(items, { ...options, benchmark }),
+      ...sizesOf(items),
+      figures: [...figures],
+      conditions,
+    };
+    await writeFile(join(directory, 'scores.json'), `${canonicalJson(document)}\n`);
+    return await writeLines(join(directory, 'items.jsonl'), items);
+  });
+}
+
+async function compareScores(
+  store: Store,
+  { config: ref, from, to, measure }: z.infer<typeof CompareScoresInput>,
+): Promise<z.infer<typeof CompareScoresOutput>> {
+  const { config } = await readRunConfig(store, ref);
+  const { set, benchmark, measures } = await store.readJson(to, 'scores.json', Scores);
+  const resampling = bootstrap(config, set);
+  const options = { ...resampling, benchmark };
+  const before = await readItems(store, from);
+  const after = await readItems(store, to);
+  const deltas = deltasOf(before, after, options);
+  const spec = {
+    kind: 'comparison' as const,
+    inputs: [from, to],
+    parameters: { measure, ...resampling },
+    version: COMPARISON_VERSION,
+  };
+  const comparison = await store.build(spec, async (directory) => {
+    const document: Comparison = {
+      set,
+      deltas,
+      tests: testsOf(before, after, options),
+      ...changesOf(before, after, measure),
+    };
+    await writeFile(join(directory, 'comparison.json'), `${canonicalJson(document)}\n`);
+    return 0;
+  });
+  return {
+    comparison,
+    delta: deltas[measure] ?? null,
+    value: measures[measure]?.value ?? null,
   };
 }
 
@@ -124,78 +138,15 @@ export async function readItems(store: Store, scores: ArtifactRef): Promise<Scor
   return items;
 }
 
-interface Answered {
-  readonly source: ArtifactRef;
-  readonly generations: readonly ArtifactRef[];
-  readonly benchmark: BenchmarkName;
-  /** How every question was answered. */
-  readonly modes: readonly ('direct' | 'dar')[];
-}
-
-async function scoreItems(
-  store: Store,
-  { source, generations, benchmark: name, modes }: Answered,
-): Promise<ScoredItem[]> {
-  const benchmark = benchmarkOf(name);
-  const texts = new Map<string, string>();
-  for (const ref of generations) {
-    for await (const { request_id, text } of store.readLines(
-      ref,
-      'generations.jsonl',
-      Generation,
-    )) {
-      texts.set(request_id, text);
-    }
-  }
-  const items: ScoredItem[] = [];
-  for await (const question of store.readLines(source, 'questions.jsonl', QuestionRecord)) {
-    for (const mode of modes) {
-      const item_id = `${question.question_id}/${mode}`;
-      const text = required(texts, item_id);
-      const { image_id, question_type, answer: expected } = question;
-      const { parsed, score } = benchmark.scoreAnswer(question, text);
-      items.push({
-        type: 'answer',
-        item_id,
-        image_id,
-        mode,
-        question: question.question,
-        question_type,
-        expected,
-        text,
-        parsed,
-        score,
-      });
-    }
-  }
-  const { scoreDescription } = benchmark;
-  if (scoreDescription === null) return items;
-  const truths = new Map<string, SceneTruth>();
-  for await (const truth of store.readLines(source, 'truth.jsonl', SceneTruth))
-    truths.set(truth.image_id, truth);
-  for await (const { image_id } of store.readLines(source, 'images.jsonl', ImageRecord)) {
-    const item_id = `${image_id}/description`;
-    const truth = truths.get(image_id);
-    if (truth === undefined) continue;
-    const text = required(texts, item_id);
-    const { num_true, num_claimed, num_right } = scoreDescription(truth, text);
-    items.push({
-      type: 'description',
-      item_id,
-      image_id,
-      text,
-      num_true_objects: num_true,
-      num_described: num_claimed,
-      num_correct: num_right,
-      hallucinated: num_right < num_claimed,
-    });
-  }
-  return items;
-}
-
-/** A text that is not there is a fault, never a wrong answer. */
-function required(texts: ReadonlyMap<string, string>, id: string): string {
-  const text = texts.get(id);
-  if (text !== undefined) return text;
-  throw new SticflowError('DataInvalid', `Expected a text for the request ${id}, found none.`);
+function sizesOf(
+  items: readonly ScoredItem[],
+): Pick<Scores, 'num_images' | 'num_questions' | 'num_unparsed'> {
+  const answers = items.filter((item) => item.type === 'answer');
+  const images = items.flatMap(({ image_id }) => image_id ?? []);
+  const questions = answers.map(({ item_id }) => item_id.replace(/\/(direct|dar)$/, ''));
+  return {
+    num_images: new Set(images).size,
+    num_questions: new Set(questions).size,
+    num_unparsed: answers.filter(({ parsed, score }) => parsed === null && score !== null).length,
+  };
 }

@@ -10,6 +10,13 @@ import { generationsSpec } from './generation.ts';
 
 const STAGE_VERSION = 1;
 
+/** One shard of a fan-out, with the config it belongs to. */
+export interface Shard {
+  readonly shards: ShardSet;
+  readonly shard: number;
+  readonly run: RunConfig;
+}
+
 /** First item of a shard and the one after its last: contiguous, sizes differ by one at most. */
 export function shardRange(shards: ShardSet, shard: number): { start: number; end: number } {
   const at = (index: number): number => Math.floor((index * shards.num_items) / shards.num_shards);
@@ -56,6 +63,7 @@ const knobsOf: Record<ShardTask, (run: RunConfig, round: number) => JsonObject> 
   answers: ({ config: { evaluation }, prompts }) => ({
     max_new_tokens: evaluation.max_new_tokens,
     describe_and_respond: evaluation.describe_and_respond,
+    ...(evaluation.describe_blind === true ? { describe_blind: true } : {}),
     description_prompt: prompts.describe_and_respond.description_prompt,
   }),
   dar_answers: ({ config: { evaluation }, prompts }) => ({

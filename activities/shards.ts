@@ -3,32 +3,18 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Activities, PrepareShardInput, type ShardSet } from '../contract/activities.ts';
 import type { ExperimentConfig } from '../contract/config.ts';
-import {
-  Generation,
-  type GenerationRequest,
-  ImageRecord,
-  InstructionRecord,
-  QuestionRecord,
-  SceneTruth,
-} from '../contract/records.ts';
-import type { RunConfig } from '../contract/run-config.ts';
-import { SticflowError } from '../store/errors.ts';
+import { type GenerationRequest, ImageRecord, InstructionRecord } from '../contract/records.ts';
 import { writeLines } from '../store/lines.ts';
 import { seedFor, shuffledOrder, uniform } from '../store/random.ts';
+import { writeAnswers, writeDarAnswers } from './answer-requests.ts';
 import { collected } from './collected.ts';
 import type { ActivityDependencies } from './context.ts';
 import { corruptImage } from './corruption.ts';
-import { IMAGE_FILES, imageFileName } from './image-intake.ts';
+import { cleanImage } from './image-intake.ts';
 import { drawPreference, pick } from './preference-draws.ts';
 import { readRunConfig } from './prepare-run.ts';
 import { withProgress } from './progress.ts';
-import { finishedShard, requestsSpec, shardRange } from './shard-plan.ts';
-
-interface Shard {
-  readonly shards: ShardSet;
-  readonly shard: number;
-  readonly run: RunConfig;
-}
+import { finishedShard, requestsSpec, type Shard, shardRange } from './shard-plan.ts';
 
 export function shardsActivities(deps: ActivityDependencies): Pick<Activities, 'prepareShard'> {
   return {
@@ -142,118 +128,11 @@ async function writeDescriptions(
   return await writeLines(join(directory, 'requests.jsonl'), requests);
 }
 
-/** Direct answers, and the descriptions that describe-and-respond and the measures read; greedy. */
-async function writeAnswers(
-  deps: ActivityDependencies,
-  shard: Shard,
-  directory: string,
-): Promise<number> {
-  const { config, prompts } = shard.run;
-  const requests: GenerationRequest[] = [];
-  const describes =
-    config.evaluation.describe_and_respond !== 'off' || (await hasTruth(deps, shard.shards));
-  for (const { image_id, questions } of await questionsOfShard(deps, shard)) {
-    const image = cleanImage(image_id);
-    if (describes) {
-      const prompt = prompts.describe_and_respond.description_prompt;
-      requests.push(greedy(config, { request_id: `${image_id}/description`, image, prompt }));
-    }
-    if (config.evaluation.describe_and_respond === 'on') continue;
-    for (const { question_id, question } of questions) {
-      requests.push(
-        greedy(config, { request_id: `${question_id}/direct`, image, prompt: question }),
-      );
-    }
-  }
-  return await writeLines(join(directory, 'requests.jsonl'), requests);
-}
-
-/** Each question with the policy's own description in front; with the image, in both steps. */
-async function writeDarAnswers(
-  deps: ActivityDependencies,
-  shard: Shard,
-  directory: string,
-): Promise<number> {
-  const { config, prompts } = shard.run;
-  const answers = await finishedShard(
-    deps.store,
-    shard.run,
-    { ...shard.shards, task: 'answers' },
-    shard.shard,
-  );
-  const texts = new Map<string, string>();
-  for await (const { request_id, text } of deps.store.readLines(
-    answers.generations,
-    'generations.jsonl',
-    Generation,
-  )) {
-    texts.set(request_id, text);
-  }
-  const requests: GenerationRequest[] = [];
-  for (const { image_id, questions } of await questionsOfShard(deps, shard)) {
-    const description = texts.get(`${image_id}/description`);
-    if (description === undefined) throw noDescription(image_id);
-    for (const { question_id, question } of questions) {
-      const prompt = prompts.describe_and_respond.question_template
-        .replace('{description}', () => description)
-        .replace('{question}', () => question);
-      const image = cleanImage(image_id);
-      requests.push(greedy(config, { request_id: `${question_id}/dar`, image, prompt }));
-    }
-  }
-  return await writeLines(join(directory, 'requests.jsonl'), requests);
-}
-
-/** With the truth there, descriptions are measured even where no answer reads them. */
-async function hasTruth({ store }: ActivityDependencies, { source }: ShardSet): Promise<boolean> {
-  for await (const _truth of store.readLines(source, 'truth.jsonl', SceneTruth)) return true;
-  return false;
-}
-
-interface ImageQuestions {
-  readonly image_id: string;
-  readonly questions: QuestionRecord[];
-}
-
-/** Shards are cut by image, so that all questions of an image share its encoding. */
-async function questionsOfShard(
-  { store }: ActivityDependencies,
-  { shards, shard }: Shard,
-): Promise<ImageQuestions[]> {
-  const images = await collected(store.readLines(shards.source, 'images.jsonl', ImageRecord));
-  const { start, end } = shardRange(shards, shard);
-  const mine = new Map(
-    images
-      .slice(start, end)
-      .map(({ image_id }) => [image_id, { image_id, questions: [] as QuestionRecord[] }]),
-  );
-  for await (const question of store.readLines(shards.source, 'questions.jsonl', QuestionRecord)) {
-    mine.get(question.image_id)?.questions.push(question);
-  }
-  return [...mine.values()];
-}
-
-function cleanImage(imageId: string): GenerationRequest['image'] {
-  return { root: 'images', file: `${IMAGE_FILES}/${imageFileName(imageId)}` };
-}
-
-type Asked = Pick<GenerationRequest, 'request_id' | 'image' | 'prompt'>;
+type Asked = Pick<GenerationRequest, 'request_id' | 'image' | 'prompt' | 'seed'>;
 
 function request(
   { temperature, top_p, max_new_tokens }: ExperimentConfig['generation'],
-  asked: Asked & { readonly seed: number },
+  asked: Asked,
 ): GenerationRequest {
   return { ...asked, temperature, top_p, max_new_tokens };
-}
-
-function greedy(config: ExperimentConfig, asked: Asked): GenerationRequest {
-  const { max_new_tokens } = config.evaluation;
-  return { ...asked, temperature: 0, top_p: null, max_new_tokens, seed: 0 };
-}
-
-function noDescription(imageId: string): SticflowError {
-  return new SticflowError(
-    'DataInvalid',
-    `Expected a description of the image ${imageId}, found none.`,
-  );
 }

@@ -1,9 +1,10 @@
 /** What a benchmark is: how one answer and one description are read and scored. Pure. */
-import type { EvaluationSetConfig } from '../contract/config-evaluation.ts';
+import type { EvaluationSetConfig, OfficialBenchmark } from '../contract/config-evaluation.ts';
 import type { QuestionRecord, SceneTruth } from '../contract/records.ts';
 import type { ClaimCounts } from './description-parser.ts';
 
-export type BenchmarkName = EvaluationSetConfig['benchmark'];
+/** Benchmarks of our own form; the official ones are scored from their answers files (`scorers.ts`). */
+export type BenchmarkName = Exclude<EvaluationSetConfig['benchmark'], OfficialBenchmark>;
 
 export interface AnswerScore {
   /** What was read out of the text; null when it holds no answer of the question's type. */

@@ -19,17 +19,23 @@ import { mcnemar, permutationTest } from './significance.ts';
 import {
   type BootstrapOptions,
   type Cluster,
-  type ClusterPair,
-  differenceInterval,
-  ratioInterval,
+  type Clusters,
+  type ClustersPair,
+  meanRatioDifference,
+  meanRatioInterval,
 } from './statistics.ts';
 
+/** How intervals and tests are made, and of what: some benchmarks have measures of their own. */
+export interface MeasureOptions extends BootstrapOptions {
+  readonly benchmark: string;
+}
+
 /** Every measure that the items allow. */
-export function measuresOf(items: readonly ScoredItem[], options: BootstrapOptions): Measures {
+export function measuresOf(items: readonly ScoredItem[], options: MeasureOptions): Measures {
   const measures: Measures = {};
-  for (const [name, definition] of definitionsFor(items)) {
+  for (const [name, definition] of definitionsFor(items, options.benchmark)) {
     const clusters = byImage(items, definition);
-    const interval = ratioInterval([...clusters.values()], options);
+    const interval = meanRatioInterval([...clusters.values()], options);
     if (interval !== null) measures[name] = { ...interval, n: countOf(items, definition) };
   }
   return measures;
@@ -39,11 +45,11 @@ export function measuresOf(items: readonly ScoredItem[], options: BootstrapOptio
 export function deltasOf(
   from: readonly ScoredItem[],
   to: readonly ScoredItem[],
-  options: BootstrapOptions,
+  options: MeasureOptions,
 ): Measures {
   const both = pairedItems(from, to);
   const deltas: Measures = {};
-  for (const [name, definition] of definitionsFor(both.after)) {
+  for (const [name, definition] of definitionsFor(both.after, options.benchmark)) {
     const delta = deltaOf(both, definition, options);
     if (delta !== null) deltas[name] = delta;
   }
@@ -58,11 +64,11 @@ export function deltasOf(
 export function testsOf(
   from: readonly ScoredItem[],
   to: readonly ScoredItem[],
-  options: BootstrapOptions,
+  options: MeasureOptions,
 ): Record<string, SignificanceTest> {
   const both = pairedItems(from, to);
   const tests: Record<string, SignificanceTest> = {};
-  for (const [name, definition] of definitionsFor(both.after)) {
+  for (const [name, definition] of definitionsFor(both.after, options.benchmark)) {
     const test = testOf(both, definition, options);
     if (test !== null) tests[name] = test;
   }
@@ -85,10 +91,13 @@ export function changesOf(
 ): ItemCounts {
   const accuracy = accuracyOf(measure);
   const wasRight = new Map<string, boolean>();
-  for (const item of from) if (item.type === 'answer') wasRight.set(item.item_id, isRight(item));
+  for (const item of from) {
+    if (item.type === 'answer' && item.score !== null) wasRight.set(item.item_id, isRight(item));
+  }
   const counts = { num_fixed: 0, num_broken: 0, num_both_wrong: 0, num_both_right: 0 };
   for (const item of to) {
-    if (item.type !== 'answer' || (accuracy !== null && !accuracy(item))) continue;
+    if (item.type !== 'answer' || item.score === null) continue;
+    if (accuracy !== null && !accuracy(item)) continue;
     const before = wasRight.get(item.item_id);
     if (before === undefined) continue;
     if (isRight(item)) counts[before ? 'num_both_right' : 'num_fixed'] += 1;
@@ -97,26 +106,42 @@ export function changesOf(
   return counts;
 }
 
-/** True when an answer's score is at least one half. */
-export function isRight(item: AnswerItem): boolean {
-  return item.score >= 0.5;
+/** True when an answer's score is at least one half of what it is out of. */
+export function isRight({ score, weight = 1 }: AnswerItem): boolean {
+  return score !== null && score >= 0.5 * weight;
 }
+
+const NOTHING: Cluster = { numerator: 0, denominator: 0 };
 
 function byImage(
   items: readonly ScoredItem[],
-  { contribution }: MeasureDefinition,
-): Map<string, Cluster> {
-  const clusters = new Map<string, Cluster>();
+  { contribution, group }: MeasureDefinition,
+): Map<string, Clusters> {
+  const clusters = new Map<string, Clusters>();
   for (const item of items) {
     const added = contribution(item);
     if (added === null) continue;
-    const sum = clusters.get(item.image_id) ?? { numerator: 0, denominator: 0 };
-    clusters.set(item.image_id, {
-      numerator: sum.numerator + added.numerator,
-      denominator: sum.denominator + added.denominator,
-    });
+    // A question about text alone stands for itself.
+    const image = item.image_id ?? item.item_id;
+    const place = group === undefined ? 0 : group.names.indexOf(group.of(item));
+    const sums = clusters.get(image) ?? emptyClusters(group);
+    clusters.set(
+      image,
+      sums.map((sum, index) => (index === place ? plus(sum, added) : sum)),
+    );
   }
   return clusters;
+}
+
+function emptyClusters(group: MeasureDefinition['group']): Clusters {
+  return Array.from({ length: group?.names.length ?? 1 }, () => NOTHING);
+}
+
+function plus(one: Cluster, other: Cluster): Cluster {
+  return {
+    numerator: one.numerator + other.numerator,
+    denominator: one.denominator + other.denominator,
+  };
 }
 
 function countOf(items: readonly ScoredItem[], definition: MeasureDefinition): number {
@@ -148,7 +173,7 @@ function deltaOf(
   definition: MeasureDefinition,
   options: BootstrapOptions,
 ): Measure | null {
-  const interval = differenceInterval(imagePairs(both, definition), options);
+  const interval = meanRatioDifference(imagePairs(both, definition), options);
   return interval === null ? null : { ...interval, n: countOf(both.after, definition) };
 }
 
@@ -159,29 +184,28 @@ function testOf(
 ): SignificanceTest | null {
   const pairs = imagePairs(both, definition);
   if (pairs.length > 0 && pairs.every(({ from, to }) => isBinary(from) && isBinary(to))) {
-    const fixed = pairs.filter(({ from, to }) => from.numerator < to.numerator).length;
-    const broken = pairs.filter(({ from, to }) => from.numerator > to.numerator).length;
+    const fixed = pairs.filter(({ from, to }) => rightOf(from) < rightOf(to)).length;
+    const broken = pairs.filter(({ from, to }) => rightOf(from) > rightOf(to)).length;
     return { test: 'mcnemar', p_value: mcnemar(fixed, broken) };
   }
-  const p_value = permutationTest(
-    pairs.map(({ from, to }) => ({ from: [from], to: [to] })),
-    options,
-  );
+  const p_value = permutationTest(pairs, options);
   return p_value === null ? null : { test: 'permutation', p_value };
 }
 
 /** One item, right or wrong. */
-function isBinary({ numerator, denominator }: Cluster): boolean {
-  return denominator === 1 && (numerator === 0 || numerator === 1);
+function isBinary([cluster, ...others]: Clusters): boolean {
+  if (cluster === undefined || others.length > 0 || cluster.denominator !== 1) return false;
+  return cluster.numerator === 0 || cluster.numerator === 1;
 }
 
-function imagePairs(
-  { before, after }: PairedItems,
-  definition: MeasureDefinition,
-): ClusterPair[] {
+function rightOf([cluster]: Clusters): number {
+  return cluster?.numerator ?? 0;
+}
+
+function imagePairs({ before, after }: PairedItems, definition: MeasureDefinition): ClustersPair[] {
   const from = byImage(before, definition);
   const to = byImage(after, definition);
-  const nothing = { numerator: 0, denominator: 0 };
+  const nothing = emptyClusters(definition.group);
   const images = new Set([...from.keys(), ...to.keys()]);
   return [...images].map((image) => ({
     from: from.get(image) ?? nothing,

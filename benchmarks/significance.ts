@@ -76,10 +76,10 @@ export function holm(pValues: readonly number[]): number[] {
 }
 
 function isChanged({ from, to }: ClustersPair): boolean {
-  return from.some(
-    ({ numerator, denominator }, index) =>
-      numerator !== to[index]?.numerator || denominator !== to[index]?.denominator,
-  );
+  return from.some(({ numerator, denominator }, index) => {
+    const other = to[index];
+    return numerator !== other?.numerator || denominator !== other.denominator;
+  });
 }
 
 /** One ratio as exchanges see it: what both sides add up to, and what an exchange moves. */
@@ -105,10 +105,7 @@ function exchangeableRatios(
         ({ from, to }) => (to[index]?.[part] ?? 0) - (from[index]?.[part] ?? 0),
       );
     const from = [sum('from', 'numerator'), sum('from', 'denominator')] as const;
-    const total = [
-      from[0] + sum('to', 'numerator'),
-      from[1] + sum('to', 'denominator'),
-    ] as const;
+    const total = [from[0] + sum('to', 'numerator'), from[1] + sum('to', 'denominator')] as const;
     return { from, total, gains: [gain('numerator'), gain('denominator')] };
   });
 }

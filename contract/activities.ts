@@ -41,7 +41,11 @@ export const PrepareRunOutput = z.strictObject({
 });
 
 export const ResolveModelInput = z.strictObject({ config: ArtifactRef });
-export const ResolveModelOutput = z.strictObject({ model: ArtifactRef, architecture: z.string() });
+export const ResolveModelOutput = z.strictObject({
+  model: ArtifactRef,
+  architecture: z.string(),
+  adapter: ArtifactRef.nullable().describe('of model.adapter; null = the base model'),
+});
 
 export const IngestImagesInput = z.strictObject({ config: ArtifactRef });
 export const IngestImagesOutput = z.strictObject({ images: ArtifactRef, counts: Counts });

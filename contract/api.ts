@@ -18,6 +18,7 @@ export const WORKFLOWS = {
   round: 'round',
   shards: 'shards',
   describe: 'describe',
+  evaluation: 'evaluation',
 } as const;
 
 /** The one query of a run: a {@link RunStatus} snapshot. */

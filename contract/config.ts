@@ -5,7 +5,7 @@
  * "STIC code" is github.com/yihedeng9/STIC at 993734e; "paper" is arXiv:2405.19716.
  */
 import { z } from 'zod';
-import { DecisionConfig, EvaluationConfig } from './config-evaluation.ts';
+import { DecisionConfig, EvaluationConfig, evaluationSetIssues } from './config-evaluation.ts';
 import { GenerationConfig, PreferenceConfig } from './config-generation.ts';
 import {
   InfusedTrainingConfig,
@@ -34,13 +34,16 @@ export const ModelConfig = z.strictObject({
     .enum(['pil', 'torchvision'])
     .default('pil')
     .describe('image processor implementation; the two resize differently'),
+  adapter: SourceRef.optional().describe(
+    'PEFT folder on top of the checkpoint (path in YAML); evaluations only',
+  ),
 });
 
 export type ModelConfig = z.infer<typeof ModelConfig>;
 
 export const ImagesConfig = z.strictObject({
-  source: SourceRef.describe(
-    'folder, glob, or JSON/JSONL list of unlabelled images (path in YAML)',
+  source: SourceRef.nullable().describe(
+    'folder, glob, or JSON/JSONL list of unlabelled images (path in YAML); null = none, to evaluate only',
   ),
   max_images: z.int().positive().nullable().default(null).describe('seeded draw; null = all'),
   max_bad_ratio: z
@@ -86,9 +89,8 @@ const ExperimentFields = z.strictObject({
   rounds: z.int().min(1).max(50).default(1).describe('passes of self-training; the paper has 1'),
   training_stages: z
     .array(z.enum(ALL_TRAINING_STAGES))
-    .min(1)
     .default([...ALL_TRAINING_STAGES])
-    .describe('which trainings a round has; an ablation drops one'),
+    .describe('which trainings a round has; an ablation drops one, none = evaluate the model only'),
   model: ModelConfig,
   images: ImagesConfig,
   prompts: SourceRef.default('builtin:prompts/stic').describe('prompt file (path in YAML)'),
@@ -119,6 +121,7 @@ function checkAcrossFields(
       'infused_training needs infusion.instructions; add it or drop the stage from training_stages',
     );
   }
+  for (const [path, message] of evaluationOnlyIssues(config)) issue(path, message);
   if (config.generation.engine === 'openai' && config.generation.openai?.adapter_model === null) {
     const user = firstUserOfAdapters(config);
     if (user !== null) {
@@ -155,22 +158,21 @@ function checkAcrossFields(
     );
   }
   config.evaluation.sets.forEach((set, index) => {
-    if (set.benchmark === 'scenes' && set.truth === null) {
-      issue(
-        ['evaluation', 'sets', index, 'truth'],
-        'the scenes benchmark needs the file with the true objects',
-      );
+    for (const { key, message } of evaluationSetIssues(set)) {
+      issue(['evaluation', 'sets', index, key], message);
     }
   });
 }
 
 /** What in a run generates with an adapter; null when everything is written by the base. */
 function firstUserOfAdapters({
+  model,
   rounds,
   training_stages: stages,
   infusion,
   evaluation,
 }: z.infer<typeof ExperimentFields>): string | null {
+  if (model.adapter !== undefined) return 'model.adapter';
   if (rounds > 1) return `round 2 of rounds: ${String(rounds)}`;
   if (evaluation.sets.length > 0 && evaluation.policies.some((policy) => policy !== 'base')) {
     return 'evaluation.policies';
@@ -178,4 +180,35 @@ function firstUserOfAdapters({
   const describesAdapted =
     stages.length === ALL_TRAINING_STAGES.length && infusion?.describe === 'policy';
   return describesAdapted ? 'infusion.describe: policy' : null;
+}
+
+type Finding = readonly [path: string[], message: string];
+
+function evaluationOnlyIssues(config: z.infer<typeof ExperimentFields>): Finding[] {
+  const found: Finding[] = [];
+  if (isEvaluationOnly(config)) {
+    if (config.evaluation.sets.length === 0) {
+      const message = 'without training_stages there is nothing to do but evaluate; name a set';
+      found.push([['evaluation', 'sets'], message]);
+    }
+    if (config.rounds !== 1) {
+      found.push([['rounds'], 'must be 1 without training_stages: rounds would all be the same']);
+    }
+    return found;
+  }
+  if (config.images.source === null) {
+    found.push([['images', 'source'], 'training needs images; name their folder']);
+  }
+  if (config.model.adapter !== undefined) {
+    const message = 'is for evaluations: drop it, or set training_stages: []';
+    found.push([['model', 'adapter'], message]);
+  }
+  return found;
+}
+
+/** True for a config without a training: the workflow `evaluation` runs it. */
+export function isEvaluationOnly({
+  training_stages,
+}: Pick<z.infer<typeof ExperimentFields>, 'training_stages'>): boolean {
+  return training_stages.length === 0;
 }

@@ -14,24 +14,36 @@ export type Measure = z.infer<typeof Measure>;
 /**
  * By name: `accuracy`, `accuracy_dar`, `accuracy/<type>`, `accuracy_dar/<type>`,
  * `description_precision`, `description_recall`, `description_f1`, `hallucination_rate`,
- * `unparsed_rate`. Accuracy is of direct answers, `_dar` of describe-and-respond.
+ * `unparsed_rate`; POPE also `f1`, `f1_dar`. Accuracy is of direct answers, `_dar` of
+ * describe-and-respond; of graded answers it is the mean grade. Type `IMG` = questions with an image.
  */
 export const Measures = z.record(z.string(), Measure);
 export type Measures = z.infer<typeof Measures>;
+
+/** Asked at once, or with the policy's own description in front (describe-and-respond). */
+export const AnswerMode = z.enum(['direct', 'dar']);
+export type AnswerMode = z.infer<typeof AnswerMode>;
 
 /** `items.jsonl` of a scores artifact: what was asked, said and counted. */
 export const ScoredItem = z.discriminatedUnion('type', [
   z.strictObject({
     type: z.literal('answer'),
     item_id: z.string(),
-    image_id: ImageId,
-    mode: z.enum(['direct', 'dar']),
+    image_id: ImageId.nullable().describe('null = the question is about text alone'),
+    mode: AnswerMode,
     question: z.string(),
     question_type: z.string(),
-    expected: z.string(),
+    expected: z.string().describe('empty where only a judge can tell'),
+    prompt: z
+      .string()
+      .optional()
+      .describe('the user turn as it was asked, with the description in front; since scores 2'),
+    description: z.string().nullable().optional().describe('that the prompt carries; null = none'),
     text: z.string(),
     parsed: z.string().nullable(),
-    score: z.number(),
+    score: z.number().nullable().describe('null = not judged: missing, never a score'),
+    weight: z.number().positive().optional().describe('what the score is out of, when not 1'),
+    robust_score: z.number().nullable().optional().describe('by the robust parser'),
   }),
   z.strictObject({
     type: z.literal('description'),
@@ -46,6 +58,32 @@ export const ScoredItem = z.discriminatedUnion('type', [
 ]);
 export type ScoredItem = z.infer<typeof ScoredItem>;
 
+/** What a parser counts; its figures as the benchmark reports them, null while judgements are missing. */
+const ParserFigures = z.strictObject({ metrics: z.json(), unparsed: z.int() });
+
+/** An official benchmark scored from its own answers file, which lies beside. */
+export const BenchmarkFigures = z.strictObject({
+  mode: AnswerMode,
+  official: ParserFigures,
+  robust: ParserFigures,
+  num_items: z.int(),
+  num_judged: z.int().describe('fewer than num_items = partial: no figure, no comparison'),
+  answers_file: z.string(),
+});
+export type BenchmarkFigures = z.infer<typeof BenchmarkFigures>;
+
+/** What must be the same on both sides of a comparison, beside the questions. */
+export const ScoringConditions = z.strictObject({
+  template_sha256: z.string().nullable().describe('chat template; null = the engine tells none'),
+  image_mode: z.string().describe('image processor: hash of its settings, and its backend'),
+  describe_blind: z.boolean(),
+  description_prompt: z.string().nullable().describe('null = no describe-and-respond'),
+  question_template: z.string().nullable(),
+  max_new_tokens: z.int(),
+  judge: z.string().nullable().describe('label of the judge; null = nobody judged'),
+});
+export type ScoringConditions = z.infer<typeof ScoringConditions>;
+
 /** `scores.json` of a scores artifact. */
 export const Scores = z.strictObject({
   set: z.string(),
@@ -54,6 +92,8 @@ export const Scores = z.strictObject({
   num_images: z.int(),
   num_questions: z.int(),
   num_unparsed: z.int(),
+  figures: z.array(BenchmarkFigures).default([]).describe('official benchmarks; one a mode'),
+  conditions: ScoringConditions.nullable().default(null).describe('null = scored before 2'),
 });
 export type Scores = z.infer<typeof Scores>;
 

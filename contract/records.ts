@@ -80,10 +80,11 @@ export type InstructionRecord = z.infer<typeof InstructionRecord>;
 /** `questions.jsonl` of an evaluation set. */
 export const QuestionRecord = z.strictObject({
   question_id: z.string(),
-  image_id: ImageId,
-  question: z.string(),
-  answer: z.string(),
+  image_id: ImageId.nullable().describe('null = the question is about text alone'),
+  question: z.string().describe('the user turn, without image token and description'),
+  answer: z.string().describe('empty where only a judge can tell'),
   question_type: z.string(),
+  max_new_tokens: z.int().min(1).optional().describe('that the official script allows'),
 });
 export type QuestionRecord = z.infer<typeof QuestionRecord>;
 
@@ -106,7 +107,7 @@ export type SceneTruth = z.infer<typeof SceneTruth>;
 /** `requests.jsonl`: one text to generate. Same record for every engine. */
 export const GenerationRequest = z.strictObject({
   request_id: z.string().describe('unique in the shard, says what it is for'),
-  image: ImageFile,
+  image: ImageFile.nullable().describe('null = a prompt of text alone'),
   prompt: z
     .string()
     .describe('text of the user turn; the engine adds image token and chat template'),

@@ -37,6 +37,7 @@ export const PolicyComparison = z.strictObject({
   to: EvaluatedPolicy,
   comparison: ArtifactRef,
 });
+export type PolicyComparison = z.infer<typeof PolicyComparison>;
 
 /** `round_result.json`; rounds are chained by `previous`, so that a run carries one reference. */
 export const RoundResult = z.strictObject({

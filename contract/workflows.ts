@@ -24,13 +24,19 @@ export interface SelfTrainingInput {
   readonly state?: RunState | undefined;
 }
 
+/** Input of `evaluation`: a config without training_stages. */
+export interface EvaluationInput {
+  readonly config: unknown;
+}
+
 export interface RoundInput {
   readonly round: number;
   readonly run_id: string;
   readonly config: ArtifactRef;
   readonly plan: RunPlan;
   readonly model: ArtifactRef;
-  readonly images: ArtifactRef;
+  /** null where nothing is trained. */
+  readonly images: ArtifactRef | null;
   readonly policy: Policy;
   readonly previous: ArtifactRef | null;
 }

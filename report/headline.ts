@@ -126,6 +126,9 @@ function figures({ delta, measure }: Outcome): string {
 }
 
 function unmeasured({ status, rounds, config }: ReportInput): string {
+  if (config?.training_stages.length === 0 && status.state === 'completed') {
+    return `The model was evaluated on ${counted(config.evaluation.sets.length, 'set')}; nothing was trained.`;
+  }
   const pairs = rounds.reduce((sum, round) => sum + round.num_pairs, 0);
   const so_far = `${counted(pairs, 'preference pair')} ${pairs === 1 ? 'was' : 'were'} made`;
   const running = status.stages.find(({ state }) => state === 'running');

@@ -35,17 +35,20 @@ class Answered:
     is_refused: bool
 
 
-def completion_body(request: GenerationRequest, *, image_url: str, model: str) -> dict[str, Any]:
-    """Body of `POST /chat/completions`: one user turn, the image first, as in training."""
+def completion_body(
+    request: GenerationRequest, *, image_url: str | None, model: str
+) -> dict[str, Any]:
+    """Body of `POST /chat/completions`: one user turn, the image first, as in training.
+
+    `image_url` is None for a prompt of text alone.
+    """
+    image = [] if image_url is None else [{"type": "image_url", "image_url": {"url": image_url}}]
     return {
         "model": model,
         "messages": [
             {
                 "role": "user",
-                "content": [
-                    {"type": "image_url", "image_url": {"url": image_url}},
-                    {"type": "text", "text": request.prompt},
-                ],
+                "content": [*image, {"type": "text", "text": request.prompt}],
             }
         ],
         "temperature": request.temperature,

@@ -322,7 +322,9 @@ class GenerationRequest(BaseModel):
     request_id: Annotated[
         StrictStr, Field(description="unique in the shard, says what it is for")
     ]
-    image: ImageFile
+    image: Annotated[
+        ImageFile | None, Field(description="null = a prompt of text alone")
+    ]
     prompt: Annotated[
         StrictStr,
         Field(

@@ -126,7 +126,9 @@ class EndpointShard:
     async def _ask(
         self, client: EndpointClient, target: Target, row: GenerationRequest
     ) -> Answered:
-        image_url = image_data_url(self._request.image_roots, row.image)
+        image_url = (
+            None if row.image is None else image_data_url(self._request.image_roots, row.image)
+        )
         return await client.post(
             "/chat/completions",
             completion_body(row, image_url=image_url, model=target.model),

@@ -5,6 +5,7 @@ Also finds out whether a family may share prompt and image between completions a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,14 +53,17 @@ def score(
     return token_logps(output.logits, rows.targets_BN)
 
 
-def image_inputs(loaded: LoadedModel, images: list[ProcessedImage]) -> dict[str, Any]:
-    """Keyword arguments that give a model its images, one a row."""
-    features = [image.features_TD for image in images if image.features_TD is not None]
-    if len(features) == len(images):
+def image_inputs(loaded: LoadedModel, images: Sequence[ProcessedImage | None]) -> dict[str, Any]:
+    """Keyword arguments that give a model its images, one a row; None = a row of text alone."""
+    shown = [image for image in images if image is not None]
+    if not shown:
+        return {}
+    features = [image.features_TD for image in shown if image.features_TD is not None]
+    if len(features) == len(shown):
         return {"mm_encoder_outputs": as_encoder_outputs(features)}
     return {
-        name: torch.cat([image.inputs[name] for image in images]).to(loaded.device)
-        for name in images[0].inputs
+        name: torch.cat([image.inputs[name] for image in shown]).to(loaded.device)
+        for name in shown[0].inputs
     }
 
 

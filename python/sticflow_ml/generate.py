@@ -159,13 +159,14 @@ class _Run:
         ]
 
     def _prompt(self, loaded: LoadedModel, images: Images, request: GenerationRequest) -> Prompt:
-        image = images.get(request.image)
+        image = None if request.image is None else images.get(request.image)
+        text = TextContent(type="text", text=request.prompt)
         message = UserMessage(
             role="user",
-            content=[ImageContent(type="image"), TextContent(type="text", text=request.prompt)],
+            content=[text] if image is None else [ImageContent(type="image"), text],
         )
         return Prompt(
-            token_ids=loaded.chat.prompt_ids([message], image.replacement),
+            token_ids=loaded.chat.prompt_ids([message], "" if image is None else image.replacement),
             image=image,
             temperature=request.temperature,
             top_p=1.0 if request.top_p is None else request.top_p,

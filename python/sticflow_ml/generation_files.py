@@ -97,7 +97,7 @@ class GenerationFiles:
                 **self._identity,
                 **facts,
                 "num_requests": len(generations),
-                "num_images": len({(row.image.root, row.image.file) for row in self.requests}),
+                "num_images": len({image_key(row) for row in self.requests} - {None}),
                 "num_tokens": sum(generation.num_tokens for generation in generations),
                 "num_cut": sum(generation.finish_reason == "length" for generation in generations),
                 "deviations": list(deviations),
@@ -125,10 +125,12 @@ def image_order(requests: Sequence[GenerationRequest]) -> list[int]:
     Its image is encoded, or found in a prefix cache, once; images keep the order in which the file
     names them first.
     """
-    first_place: dict[tuple[str, str], int] = {}
+    first_place: dict[tuple[str, str] | None, int] = {}
     for place, request in enumerate(requests):
-        first_place.setdefault((request.image.root, request.image.file), place)
-    return sorted(
-        range(len(requests)),
-        key=lambda place: first_place[requests[place].image.root, requests[place].image.file],
-    )
+        first_place.setdefault(image_key(request), place)
+    return sorted(range(len(requests)), key=lambda place: first_place[image_key(requests[place])])
+
+
+def image_key(request: GenerationRequest) -> tuple[str, str] | None:
+    """What makes two requests be about the same image; None = about text alone."""
+    return None if request.image is None else (request.image.root, request.image.file)

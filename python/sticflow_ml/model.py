@@ -72,7 +72,7 @@ class LoadedModel:
         positions_ABT, _ = core.get_rope_index(
             input_ids=ids_BT,
             mm_token_type_ids=is_image_BT,
-            image_grid_thw=image_inputs["image_grid_thw"],
+            image_grid_thw=image_inputs.get("image_grid_thw"),
         )
         return positions_ABT[:, 0]
 

@@ -21,10 +21,13 @@ from sticflow_ml.model import LoadedModel
 
 @dataclass(frozen=True)
 class Prompt:
-    """One row: tokens with the run of image tokens in place, its image and how to sample."""
+    """One row: tokens with the run of image tokens in place, its image and how to sample.
+
+    `image` is None for a prompt of text alone.
+    """
 
     token_ids: list[int]
-    image: ProcessedImage
+    image: ProcessedImage | None
     temperature: float
     top_p: float
     max_new_tokens: int
@@ -45,7 +48,10 @@ def prefill(loaded: LoadedModel, prompts: list[Prompt]) -> tuple[torch.Tensor, C
     """
     groups = _groups(loaded, prompts)
     lengths = [_common_length([prompts[row] for row in group]) for group in groups]
-    positions = [loaded.positions(prompt.token_ids, prompt.image.inputs) for prompt in prompts]
+    positions = [
+        loaded.positions(prompt.token_ids, {} if prompt.image is None else prompt.image.inputs)
+        for prompt in prompts
+    ]
     beginnings = [
         _Part(prompts[group[0]].token_ids[:length], positions[group[0]][:, :length])
         for group, length in zip(groups, lengths, strict=True)
@@ -83,7 +89,8 @@ def _groups(loaded: LoadedModel, prompts: list[Prompt]) -> list[list[int]]:
     """Rows of one image that lie together, if they begin alike up to behind the image."""
     groups: list[list[int]] = []
     for row, prompt in enumerate(prompts):
-        if groups and prompts[groups[-1][0]].image is prompt.image:
+        last = prompts[groups[-1][0]].image if groups else None
+        if last is not None and last is prompt.image:
             together = [*(prompts[one] for one in groups[-1]), prompt]
             if _common_length(together) >= loaded.chat.end_of_image(prompt.token_ids):
                 groups[-1].append(row)

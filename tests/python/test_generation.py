@@ -115,6 +115,34 @@ def test_the_image_decides_the_text(request_for, family: str) -> None:
     assert all(a["text"] != b["text"] for a, b in zip(_texts(first), _texts(second), strict=True))
 
 
+@pytest.mark.parametrize("family", FAMILIES)
+def test_prompts_of_text_alone_go_among_those_with_an_image(request_for, family: str) -> None:
+    rows = [
+        {**row, "image": None} if number % 3 == 1 else row
+        for number, row in enumerate(generation_rows(9, temperature=0, max_new_tokens=12))
+    ]
+    whole = request_for("whole", family=family, rows=rows)
+    texts_alone = request_for("alone", family=family, rows=rows[1::3])
+    images_alone = request_for("images", family=family, rows=rows[::3])
+
+    _generate(whole, texts_alone, images_alone)
+
+    assert _texts(whole)[1::3] == _texts(texts_alone)
+    assert _texts(whole)[::3] == _texts(images_alone)
+
+
+def test_a_prompt_of_text_alone_has_no_image_token(request_for) -> None:
+    rows = generation_rows(3, temperature=0, max_new_tokens=12)
+    seen = request_for("seen", rows=rows)
+    blind = request_for("blind", rows=[{**row, "image": None} for row in rows])
+
+    _generate(seen, blind)
+
+    assert all(a["text"] != b["text"] for a, b in zip(_texts(seen), _texts(blind), strict=True))
+    facts = json.loads((Path(blind["work_dir"]) / "output" / "generation.json").read_text())
+    assert facts["num_images"] == 0
+
+
 def test_a_generation_killed_anywhere_ends_with_the_same_bytes(request_for) -> None:
     whole, killed = request_for("whole"), request_for("killed")
     _generate(whole)

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { changesOf, deltasOf, measuresOf } from '../../../benchmarks/measures.ts';
 import type { ScoredItem } from '../../../contract/measures.ts';
 
-const OPTIONS = { num_resamples: 500, seed: 1 };
+const OPTIONS = { num_resamples: 500, seed: 1, benchmark: 'scenes' };
 const image = (digit: string): string => digit.repeat(64);
 
 function answer(

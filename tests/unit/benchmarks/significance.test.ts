@@ -4,7 +4,7 @@ import { testsOf } from '../../../benchmarks/measures.ts';
 import { holm, mcnemar, permutationTest } from '../../../benchmarks/significance.ts';
 import type { ScoredItem } from '../../../contract/measures.ts';
 
-const OPTIONS = { num_resamples: 2000, seed: 7 };
+const OPTIONS = { num_resamples: 2000, seed: 7, benchmark: 'scenes' };
 
 /** Images with one item each: scores of the first policy and of the second. */
 const scored = (pairs: readonly (readonly [from: number, to: number])[]) =>
@@ -84,7 +84,9 @@ describe('permutationTest', () => {
   });
 
   it('says nothing where a side counts nothing', () => {
-    const empty = [{ from: [{ numerator: 0, denominator: 0 }], to: [{ numerator: 1, denominator: 1 }] }];
+    const empty = [
+      { from: [{ numerator: 0, denominator: 0 }], to: [{ numerator: 1, denominator: 1 }] },
+    ];
     expect(permutationTest(empty, OPTIONS)).toBeNull();
     expect(permutationTest([], OPTIONS)).toBeNull();
   });
@@ -160,7 +162,11 @@ describe('testsOf', () => {
     expect(graded['accuracy']).toEqual({ test: 'permutation', p_value: 2 / 4 });
 
     const shared = (index: number) => index % 2;
-    const clustered = testsOf(answers([0, 0, 0, 0], shared), answers([1, 1, 1, 1], shared), OPTIONS);
+    const clustered = testsOf(
+      answers([0, 0, 0, 0], shared),
+      answers([1, 1, 1, 1], shared),
+      OPTIONS,
+    );
     expect(clustered['accuracy']).toEqual({ test: 'permutation', p_value: 2 / 4 });
   });
 });

@@ -62,6 +62,8 @@ export function scores(round: number, policy: EvaluatedPolicy): Scores {
     num_images: 150,
     num_questions: 600,
     num_unparsed: 7,
+    figures: [],
+    conditions: null,
   };
 }
 

@@ -114,13 +114,15 @@ describe('a path in a config', () => {
     const config = await load(GOOD);
 
     expect(config.images.source).toMatch(/^source:[0-9a-f]{32}$/);
-    expect(await resolveSource(workspace, config.images.source)).toBe(join(folder, 'photos'));
+    expect(await resolveSource(workspace, config.images.source ?? 'none')).toBe(
+      join(folder, 'photos'),
+    );
   });
 
   it('behind --set is relative to the current directory', async () => {
     const config = await load(GOOD, ['images.source=config']);
 
-    expect(await resolveSource(workspace, config.images.source)).toBe(
+    expect(await resolveSource(workspace, config.images.source ?? 'none')).toBe(
       join(process.cwd(), 'config'),
     );
   });
@@ -128,7 +130,9 @@ describe('a path in a config', () => {
   it('may be a glob of images', async () => {
     const config = await load(GOOD.replace('photos', '"photos/*.png"'));
 
-    expect(await resolveSource(workspace, config.images.source)).toBe(join(folder, 'photos/*.png'));
+    expect(await resolveSource(workspace, config.images.source ?? 'none')).toBe(
+      join(folder, 'photos/*.png'),
+    );
   });
 
   it('is checked in every field of the contract that takes one', () => {

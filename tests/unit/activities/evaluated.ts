@@ -1,0 +1,143 @@
+/** A small benchmark prepared, asked and answered; the texts are published as a model process would leave them. */
+import { mkdirSync, mkdtempSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { z } from 'zod';
+import type { ActivityDependencies } from '../../../activities/context.ts';
+import { evaluationSetActivities } from '../../../activities/evaluation-set.ts';
+import { generationsSpec } from '../../../activities/generation.ts';
+import { readRunConfig } from '../../../activities/prepare-run.ts';
+import { sharp } from '../../../activities/safe-sharp.ts';
+import { scoringActivities } from '../../../activities/scoring.ts';
+import { shardsActivities } from '../../../activities/shards.ts';
+import type { PrepareEvaluationSetOutput, ShardSet } from '../../../contract/activities.ts';
+import type { ArtifactRef } from '../../../contract/artifact.ts';
+import type { OfficialBenchmark } from '../../../contract/config-evaluation.ts';
+import { ScoredItem, Scores } from '../../../contract/measures.ts';
+import { GenerationRequest } from '../../../contract/records.ts';
+import { writeLines } from '../../../store/lines.ts';
+import { registerSource } from '../../../store/sources.ts';
+import { dependencies, prepared } from './run-workspace.ts';
+import { PICTURES, SMALL_LOADERS } from './small-loaders.ts';
+
+interface Knobs {
+  readonly set?: { readonly max_questions?: number; readonly max_images?: number };
+  readonly describe_and_respond?: 'on' | 'off' | 'both';
+  readonly describe_blind?: true;
+}
+
+export interface PreparedBenchmark {
+  readonly deps: ActivityDependencies;
+  readonly config: ArtifactRef;
+  /** The user's files. */
+  readonly folder: string;
+  readonly prepared: z.infer<typeof PrepareEvaluationSetOutput>;
+}
+
+export async function preparedBenchmark(
+  benchmark: OfficialBenchmark,
+  { set = {}, describe_and_respond = 'both', ...knobs }: Knobs = {},
+): Promise<PreparedBenchmark> {
+  const deps = dependencies();
+  const folder = await userFolder();
+  const data = await registerSource(deps.workspace, folder);
+  const { config } = await prepared(deps, folder, {
+    evaluation: {
+      sets: [{ name: benchmark, benchmark, data, ...set }],
+      describe_and_respond,
+      num_bootstrap: 200,
+      ...knobs,
+    },
+  });
+  const { prepareEvaluationSet } = evaluationSetActivities(deps, SMALL_LOADERS);
+  const output = await prepareEvaluationSet({ config, set: benchmark });
+  return { deps, config, folder, prepared: output };
+}
+
+interface Scored {
+  readonly scores: Scores;
+  readonly items: readonly Extract<ScoredItem, { type: 'answer' }>[];
+  readonly ref: ArtifactRef;
+  /** What the policy was asked, by id. */
+  readonly requests: ReadonlyMap<string, GenerationRequest>;
+}
+
+/** Answers everything with `textOf(request id)` in two shards, and scores it. */
+export async function scored(
+  { deps, config, prepared: { evaluation_set, counts } }: PreparedBenchmark,
+  textOf: (requestId: string) => string,
+): Promise<Scored> {
+  const { config: run } = await readRunConfig(deps.store, config);
+  const policy = { model: await modelOf(deps), adapter: null };
+  const num_items = (counts['images'] ?? 0) + (counts['text_questions'] ?? 0);
+  const shared = { config, round: 1, policy, source: evaluation_set, num_items, num_shards: 2 };
+  const requests = new Map<string, GenerationRequest>();
+  const ask = async (task: 'answers' | 'dar_answers'): Promise<ShardSet> => {
+    const shards: ShardSet = { ...shared, task };
+    for (const shard of [0, 1]) {
+      const { requests: ref } = await shardsActivities(deps).prepareShard({ shards, shard });
+      const rows: GenerationRequest[] = [];
+      for await (const row of deps.store.readLines(ref, 'requests.jsonl', GenerationRequest)) {
+        rows.push(row);
+        requests.set(row.request_id, row);
+      }
+      await answer(deps, generationsSpec(shards, ref, run), rows, textOf);
+    }
+    return shards;
+  };
+  const answers = await ask('answers');
+  const dar_answers =
+    run.evaluation.describe_and_respond === 'off' ? null : await ask('dar_answers');
+  const [set] = run.evaluation.sets;
+  const { scores: ref } = await scoringActivities(deps).scoreAnswers({
+    set: set?.name ?? '',
+    answers,
+    dar_answers,
+  });
+  const items: Extract<ScoredItem, { type: 'answer' }>[] = [];
+  for await (const item of deps.store.readLines(ref, 'items.jsonl', ScoredItem)) {
+    if (item.type === 'answer') items.push(item);
+  }
+  return { scores: await deps.store.readJson(ref, 'scores.json', Scores), items, ref, requests };
+}
+
+async function answer(
+  { store }: ActivityDependencies,
+  spec: Parameters<typeof store.build>[0],
+  rows: readonly GenerationRequest[],
+  textOf: (requestId: string) => string,
+): Promise<void> {
+  await store.build(spec, async (directory) => {
+    await writeFile(join(directory, 'generation.json'), '{"template_sha256":"a template"}');
+    const texts = rows.map(({ request_id }) => ({
+      request_id,
+      text: textOf(request_id),
+      num_tokens: 1,
+      finish_reason: 'stop',
+    }));
+    return await writeLines(join(directory, 'generations.jsonl'), texts);
+  });
+}
+
+async function modelOf({ store }: ActivityDependencies): Promise<ArtifactRef> {
+  const spec = { kind: 'model' as const, inputs: [], parameters: {}, version: 1 };
+  return await store.build(spec, async (directory) => {
+    const model = { architecture: 'FakeForTests', files: [] };
+    await writeFile(join(directory, 'model.json'), JSON.stringify(model));
+    return 0;
+  });
+}
+
+/** What a user has on disk: the pictures that the small loaders name. */
+async function userFolder(): Promise<string> {
+  const folder = join(mkdtempSync(join(tmpdir(), 'sticflow-benchmark-')), 'data');
+  mkdirSync(folder);
+  for (const [index, name] of PICTURES.entries()) {
+    const background = { r: 90 * index, g: 20, b: 200 };
+    await sharp({ create: { width: 40, height: 30, channels: 3, background } })
+      .png()
+      .toFile(join(folder, name));
+  }
+  return folder;
+}
