@@ -14,6 +14,8 @@ import { IMAGE_FILES, imageFileName } from './image-intake.ts';
 import { listNames } from './image-sources.ts';
 import { readRunConfig } from './prepare-run.ts';
 
+/** 2: with the difference hash of the image. */
+const IMAGES_VERSION = 2;
 const STAGE_VERSION = 1;
 
 export function describeActivities(
@@ -26,7 +28,7 @@ export function describeActivities(
       const path = await resolveSource(deps.workspace, image);
       const { ref: images } = await buildImageArtifact(deps, {
         kind: 'images',
-        version: STAGE_VERSION,
+        version: IMAGES_VERSION,
         what: 'images to describe',
         listing: await listNames(dirname(path), [basename(path)]),
         images: { ...run.config.images, max_bad_ratio: 0 },

@@ -31,7 +31,8 @@ import { listNames } from './image-sources.ts';
 import { prepareOfficialSet, refuseRepeatedIds } from './official-set.ts';
 import { readRunConfig } from './prepare-run.ts';
 
-const STAGE_VERSION = 1;
+/** 2: with the difference hash of every image. */
+const STAGE_VERSION = 2;
 
 /** As a person writes them: `image` is a name below `image_root`. */
 const QuestionLine = QuestionRecord.pick({

@@ -18,6 +18,7 @@ import {
 } from '../contract/records.ts';
 import { canonicalJson, sha256Hex } from '../store/canonical.ts';
 import { hasErrorCode, SticflowError } from '../store/errors.ts';
+import { differenceHash } from './difference-hash.ts';
 import { decodeImage, type ImageLimits } from './image-decoding.ts';
 import type { ImageCandidate, ReadableImage } from './image-sources.ts';
 import type { Progress } from './progress.ts';
@@ -196,7 +197,13 @@ async function hashOrReject(
 const Outcome = z.discriminatedUnion('outcome', [
   z.strictObject({
     outcome: z.literal('decoded'),
-    image: ImageRecord.pick({ format: true, width: true, height: true, notes: true }),
+    image: ImageRecord.pick({
+      format: true,
+      width: true,
+      height: true,
+      dhash: true,
+      notes: true,
+    }),
     png_sha256: z.string(),
   }),
   z.strictObject({
@@ -242,7 +249,7 @@ async function decodeInto(
   }
   const outcome: Outcome = {
     outcome: 'decoded',
-    image: decoded.image,
+    image: { ...decoded.image, dhash: await differenceHash(decoded.png) },
     png_sha256: sha256Hex(decoded.png),
   };
   await writeWhole(directory, imageFileName(image_id), decoded.png);

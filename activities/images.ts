@@ -8,7 +8,8 @@ import { buildImageArtifact } from './image-artifact.ts';
 import { type ImageListing, listImageSource } from './image-sources.ts';
 import { readRunConfig } from './prepare-run.ts';
 
-const STAGE_VERSION = 1;
+/** 2: with the difference hash of every image. */
+const STAGE_VERSION = 2;
 
 export function imagesActivities(deps: ActivityDependencies): Pick<Activities, 'ingestImages'> {
   return {

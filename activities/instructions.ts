@@ -17,7 +17,8 @@ import { listNames } from './image-sources.ts';
 import { readJsonElements } from './json-elements.ts';
 import { readRunConfig } from './prepare-run.ts';
 
-const STAGE_VERSION = 1;
+/** 2: with the difference hash of every image. */
+const STAGE_VERSION = 2;
 const ROLES = { human: 'user', gpt: 'assistant' } as const;
 
 /** One record of LLaVA's file; other keys (such as `model`) do not matter. */

@@ -25,7 +25,8 @@ import { buildImageArtifact } from './image-artifact.ts';
 import { imageIdsByName } from './image-intake.ts';
 import type { ReadableImage } from './image-sources.ts';
 
-const STAGE_VERSION = 1;
+/** 2: with the difference hash of every image. */
+const STAGE_VERSION = 2;
 
 /** Folder of the scorer's annotation files inside an evaluation set. */
 export const SCORING_FILES = 'scoring';

@@ -20,7 +20,14 @@ const STAGE_VERSION = 2;
 
 type PublishedResult = z.infer<typeof PublishRoundInput>['result'];
 /** What a person looks at first, where it was measured. */
-const HEADLINE = ['accuracy', 'accuracy_dar', 'description_f1', 'hallucination_rate'] as const;
+const HEADLINE = [
+  'accuracy',
+  'accuracy_dar',
+  'f1',
+  'f1_dar',
+  'description_f1',
+  'hallucination_rate',
+] as const;
 
 export function roundsActivities(deps: ActivityDependencies): Pick<Activities, 'publishRound'> {
   return {

@@ -2,6 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
+import { contaminationOf } from '../benchmarks/contamination.ts';
 import { changesOf, deltasOf, measuresOf, testsOf } from '../benchmarks/measures.ts';
 import type { BootstrapOptions } from '../benchmarks/statistics.ts';
 import {
@@ -13,13 +14,15 @@ import {
 import type { ArtifactRef } from '../contract/artifact.ts';
 import type { ExperimentConfig } from '../contract/config.ts';
 import { isOfficialBenchmark } from '../contract/config-evaluation.ts';
-import { type Comparison, ScoredItem, Scores } from '../contract/measures.ts';
+import { type Comparison, type Contamination, ScoredItem, Scores } from '../contract/measures.ts';
+import { ImageRecord } from '../contract/records.ts';
 import { canonicalJson } from '../store/canonical.ts';
 import { SticflowError } from '../store/errors.ts';
 import { writeLines } from '../store/lines.ts';
 import { seedFor } from '../store/random.ts';
 import type { Store } from '../store/store.ts';
 import { conditionsOf, readAnswered } from './answered.ts';
+import { collected } from './collected.ts';
 import type { ActivityDependencies } from './context.ts';
 import { scoreOfficial } from './official-scoring.ts';
 import { type Scoring, scoreOwn } from './own-scoring.ts';
@@ -44,7 +47,7 @@ export function scoringActivities(
 
 async function scoreAnswers(
   store: Store,
-  { set: name, answers, dar_answers }: z.infer<typeof ScoreAnswersInput>,
+  { set: name, answers, dar_answers, training_images }: z.infer<typeof ScoreAnswersInput>,
 ): Promise<ArtifactRef> {
   const run = await readRunConfig(store, answers.config);
   const set = run.config.evaluation.sets.find((candidate) => candidate.name === name);
@@ -57,7 +60,7 @@ async function scoreAnswers(
   const options = bootstrap(run.config, name);
   const spec = {
     kind: 'scores' as const,
-    inputs: [answers.source, ...answered.inputs],
+    inputs: [answers.source, ...answered.inputs, ...training_images],
     parameters: { set: name, benchmark, ...options, conditions },
     version: SCORES_VERSION,
   };
@@ -79,6 +82,7 @@ async function scoreAnswers(
       measures: measuresOf(items, { ...options, benchmark }),
       ...sizesOf(items),
       figures: [...figures],
+      contamination: await contaminationBy(store, answers.source, training_images),
       conditions,
     };
     await writeFile(join(directory, 'scores.json'), `${canonicalJson(document)}\n`);
@@ -136,6 +140,18 @@ export async function readItems(store: Store, scores: ArtifactRef): Promise<Scor
   const items: ScoredItem[] = [];
   for await (const item of store.readLines(scores, 'items.jsonl', ScoredItem)) items.push(item);
   return items;
+}
+
+async function contaminationBy(
+  store: Store,
+  evaluationSet: ArtifactRef,
+  training: readonly ArtifactRef[],
+): Promise<Contamination | null> {
+  if (training.length === 0) return null;
+  const imagesOf = async (ref: ArtifactRef): Promise<ImageRecord[]> =>
+    await collected(store.readLines(ref, 'images.jsonl', ImageRecord));
+  const trained = (await Promise.all(training.map(imagesOf))).flat();
+  return contaminationOf(trained, await imagesOf(evaluationSet));
 }
 
 function sizesOf(

@@ -108,6 +108,11 @@ export const ScoreAnswersInput = z.strictObject({
   set: z.string(),
   answers: ShardSet,
   dar_answers: ShardSet.nullable(),
+  training_images: z
+    .array(ArtifactRef)
+    .max(4)
+    .default([])
+    .describe('that the images of the set are looked for among'),
 });
 export const ScoreAnswersOutput = z.strictObject({ scores: ArtifactRef });
 

@@ -84,6 +84,22 @@ export const ScoringConditions = z.strictObject({
 });
 export type ScoringConditions = z.infer<typeof ScoringConditions>;
 
+/** Pictures of an evaluation set that the run also trains on. */
+export const Contamination = z.strictObject({
+  num_training_images: z.int(),
+  num_evaluation_images: z.int(),
+  identical: z.int().describe('evaluation images with the bytes of a training image'),
+  alike: z.int().describe('others whose difference hash is at most 4 of 64 bits from one'),
+  examples: z.array(
+    z.strictObject({
+      evaluation: z.string(),
+      training: z.string(),
+      distance: z.int().nullable().describe('bits; null = the same bytes'),
+    }),
+  ),
+});
+export type Contamination = z.infer<typeof Contamination>;
+
 /** `scores.json` of a scores artifact. */
 export const Scores = z.strictObject({
   set: z.string(),
@@ -93,6 +109,9 @@ export const Scores = z.strictObject({
   num_questions: z.int(),
   num_unparsed: z.int(),
   figures: z.array(BenchmarkFigures).default([]).describe('official benchmarks; one a mode'),
+  contamination: Contamination.nullable()
+    .default(null)
+    .describe('against the unlabelled images of the run; null = it trains on none'),
   conditions: ScoringConditions.nullable().default(null).describe('null = scored before 2'),
 });
 export type Scores = z.infer<typeof Scores>;

@@ -21,6 +21,11 @@ export const ImageRecord = z.strictObject({
   format: z.enum(['jpeg', 'png', 'webp']),
   width: z.int().positive().describe('pixels, as stored'),
   height: z.int().positive().describe('pixels, as stored'),
+  dhash: z
+    .string()
+    .regex(/^[0-9a-f]{16}$/)
+    .optional()
+    .describe('difference hash, to find the picture in other bytes; absent in older artifacts'),
   notes: z.array(
     z.enum([
       'scaled_down',

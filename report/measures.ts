@@ -6,6 +6,8 @@ import type { EvaluatedPolicy } from '../contract/status.ts';
 export const HEADLINE_MEASURES = [
   'accuracy',
   'accuracy_dar',
+  'f1',
+  'f1_dar',
   'description_f1',
   'description_precision',
   'description_recall',
@@ -16,6 +18,8 @@ export const HEADLINE_MEASURES = [
 const LABELS: Readonly<Record<string, string>> = {
   accuracy: 'Direct answers',
   accuracy_dar: 'Describe and respond',
+  f1: 'F1, direct answers',
+  f1_dar: 'F1, describe and respond',
   description_f1: 'Description F1',
   description_precision: 'Description precision',
   description_recall: 'Description recall',

@@ -2,7 +2,8 @@
 
 import type { ShardSet } from '../contract/activities.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
-import type { EvaluatedPolicy, Policy, RoundResult } from '../contract/status.ts';
+import type { EvaluatedPolicy, Policy, PolicyComparison } from '../contract/status.ts';
+import { together } from './concurrency.ts';
 import type { DecidingDifference } from './decide.ts';
 import { fanOut, shardSet } from './fan-out.ts';
 import { bookkeeping, data } from './proxies.ts';
@@ -11,7 +12,8 @@ import type { RoundContext } from './round-context.ts';
 interface PreparedSet {
   readonly name: string;
   readonly artifact: ArtifactRef;
-  readonly num_images: number;
+  /** Images, and questions about text alone: what shards are cut by. */
+  readonly num_items: number;
 }
 
 interface PolicyScores {
@@ -22,7 +24,7 @@ interface PolicyScores {
 
 /** The differences of a round, and the one that decides with the value of the policy it ends with. */
 export interface Comparisons {
-  readonly comparisons: RoundResult['comparisons'];
+  readonly comparisons: PolicyComparison[];
   readonly deciding: DecidingDifference | null;
   readonly value: number | null;
 }
@@ -47,10 +49,18 @@ export class Evaluation {
     if (!plan.evaluated_policies.includes(as) || plan.evaluation_sets.length === 0) return [];
     this.#context.stages.begin('evaluation', as);
     this.#sets ??= this.#prepareSets();
-    const scores: PolicyScores[] = [];
-    for (const set of await this.#sets) {
-      scores.push({ set: set.name, policy: as, scores: await this.#score(as, policy, set) });
+    const score = async (set: PreparedSet): Promise<PolicyScores> => ({
+      set: set.name,
+      policy: as,
+      scores: await this.#score(as, policy, set),
+    });
+    const sets = await this.#sets;
+    // Where nothing is trained beside, the GPU would idle at the end of every set.
+    if (plan.training_stages.length === 0) {
+      return await together((aside) => Promise.all(sets.map((set) => aside(() => score(set)))));
     }
+    const scores: PolicyScores[] = [];
+    for (const set of sets) scores.push(await score(set));
     return scores;
   }
 
@@ -58,7 +68,7 @@ export class Evaluation {
   async compare(scores: readonly PolicyScores[], last: EvaluatedPolicy): Promise<Comparisons> {
     const { config, plan } = this.#context.input;
     const measure = plan.decision_measure;
-    const comparisons: RoundResult['comparisons'] = [];
+    const comparisons: PolicyComparison[] = [];
     let deciding: DecidingDifference | null = null;
     let value: number | null = null;
     for (const { set, from, to } of pairsToCompare(scores)) {
@@ -90,10 +100,11 @@ export class Evaluation {
         data.prepareEvaluationSet.executeWithOptions({ summary }, [{ config, set: name }]),
       );
       const num_images = counts['images'] ?? evaluation_set.num_records;
-      sets.push({ name, artifact: evaluation_set, num_images });
+      const num_items = num_images + (counts['text_questions'] ?? 0);
+      sets.push({ name, artifact: evaluation_set, num_items });
     }
     const shards = sets.reduce(
-      (sum, { num_images }) => sum + Math.ceil(num_images / plan.shard_size),
+      (sum, { num_items }) => sum + Math.ceil(num_items / plan.shard_size),
       0,
     );
     this.#total = shards * (plan.answers_dar ? 2 : 1) * this.#numEvaluations();
@@ -113,9 +124,13 @@ export class Evaluation {
     const dar_answers = this.#context.input.plan.answers_dar
       ? await this.#answer('dar_answers', as, policy, set)
       : null;
+    const { images } = this.#context.input;
+    const training_images = images === null ? [] : [images];
     const summary = `${this.#label} · ${as} · ${set.name}`;
     const { scores } = await this.#context.gate.pass(() =>
-      data.scoreAnswers.executeWithOptions({ summary }, [{ set: set.name, answers, dar_answers }]),
+      data.scoreAnswers.executeWithOptions({ summary }, [
+        { set: set.name, answers, dar_answers, training_images },
+      ]),
     );
     return scores;
   }
@@ -131,7 +146,7 @@ export class Evaluation {
       task,
       policy,
       source: set.artifact,
-      num_items: set.num_images,
+      num_items: set.num_items,
     });
     const onDone = (done: number): void => {
       this.#done.set(name, done);

@@ -4,6 +4,7 @@ import type { Measures } from '../../contract/measures.ts';
 import { count, counted } from '../format.ts';
 import type { PolicyScores, ReportInput, ReportRound } from '../input.ts';
 import { headlineNames, measureLabel, POLICY_ORDER, policyLabel, typedNames } from '../measures.ts';
+import { SetNotes } from './set-notes.tsx';
 import { Chart, Delta, Foreign, Section, Value } from './text.tsx';
 
 export interface MeasureChart {
@@ -80,6 +81,7 @@ function SetResults({ set, rounds, charts }: SetProps): JSX.Element {
         )}
       </h3>
       <ResultTable set={set} rounds={rounds} names={headlineNames(all)} />
+      <SetNotes set={set} rounds={rounds} />
       {drawn.length === 0 ? null : (
         <>
           <PolicyLegend />

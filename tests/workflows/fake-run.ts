@@ -138,6 +138,7 @@ export class FakeRun {
     resolveModel: (input) => ({
       model: artifact('model', input),
       architecture: 'LlavaForConditionalGeneration',
+      adapter: null,
     }),
     ingestImages: (input) => {
       const images = this.#settings.num_images ?? 8;

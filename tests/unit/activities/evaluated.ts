@@ -67,6 +67,7 @@ interface Scored {
 export async function scored(
   { deps, config, prepared: { evaluation_set, counts } }: PreparedBenchmark,
   textOf: (requestId: string) => string,
+  training_images: ArtifactRef[] = [],
 ): Promise<Scored> {
   const { config: run } = await readRunConfig(deps.store, config);
   const policy = { model: await modelOf(deps), adapter: null };
@@ -94,6 +95,7 @@ export async function scored(
     set: set?.name ?? '',
     answers,
     dar_answers,
+    training_images,
   });
   const items: Extract<ScoredItem, { type: 'answer' }>[] = [];
   for await (const item of deps.store.readLines(ref, 'items.jsonl', ScoredItem)) {

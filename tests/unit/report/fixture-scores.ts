@@ -63,6 +63,7 @@ export function scores(round: number, policy: EvaluatedPolicy): Scores {
     num_questions: 600,
     num_unparsed: 7,
     figures: [],
+    contamination: null,
     conditions: null,
   };
 }
