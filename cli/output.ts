@@ -79,6 +79,11 @@ export function table(rows: readonly (readonly string[])[]): string {
     .join('\n');
 }
 
+/** `0.0312`, `<0.0001`. */
+export function pValue(p: number): string {
+  return p < 0.0001 ? '<0.0001' : p.toFixed(4);
+}
+
 /** `9 s`, `4 min 10 s`, `2 h 5 min`. */
 export function duration(seconds: number): string {
   const whole = Math.max(0, Math.round(seconds));

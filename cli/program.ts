@@ -2,10 +2,12 @@
 import { Command, CommanderError } from 'commander';
 import { Shell } from './command.ts';
 import { cancelCommand } from './commands/cancel.ts';
+import { compareCommand } from './commands/compare.ts';
 import { demoCommand } from './commands/demo.ts';
 import { describeCommand } from './commands/describe.ts';
 import { doctorCommand } from './commands/doctor.ts';
 import { downCommand } from './commands/down.ts';
+import { evalCommand } from './commands/eval.ts';
 import { extendCommand } from './commands/extend.ts';
 import { pauseCommand } from './commands/pause.ts';
 import { reportCommand } from './commands/report.ts';
@@ -45,7 +47,7 @@ const GROUPS = {
     retryCommand,
   ],
   'Server and workers': [upCommand, downCommand, workerCommand],
-  Evaluation: [scoreCommand],
+  Evaluation: [evalCommand, compareCommand, scoreCommand],
   Reference: [schemaCommand, versionCommand],
 } as const;
 

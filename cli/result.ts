@@ -1,17 +1,35 @@
 /** What a run has found, from its status and the artifacts it names: the document of `sticflow result`. */
 import type { ArtifactRef } from '../contract/artifact.ts';
-import { Comparison, type Measures, Scores, type TableTest } from '../contract/measures.ts';
+import {
+  type BenchmarkFigures,
+  Comparison,
+  type Measures,
+  Scores,
+  type TableTest,
+} from '../contract/measures.ts';
 import { RoundResult, type RunStatus } from '../contract/status.ts';
 import type { Store } from '../store/store.ts';
-import { table } from './output.ts';
+import { pValue, table } from './output.ts';
+import { figuresTable } from './result-figures.ts';
 
 /** Columns of the table for people, in this order where measured. */
-const HEADLINES = ['accuracy', 'accuracy_dar', 'description_f1', 'hallucination_rate'] as const;
+const HEADLINES = [
+  'accuracy',
+  'accuracy_dar',
+  'f1',
+  'f1_dar',
+  'description_f1',
+  'hallucination_rate',
+  'unparsed_rate',
+] as const;
 
 interface PolicyScores {
   readonly set: string;
   readonly policy: string;
+  readonly benchmark: string;
   readonly measures: Measures;
+  /** Of official benchmarks: what their own scripts count. */
+  readonly figures: readonly BenchmarkFigures[];
   readonly scores: ArtifactRef;
 }
 
@@ -66,8 +84,8 @@ async function readRound(
   result: RoundResult,
 ): Promise<RoundDocument> {
   const scores = result.scores.map(async ({ set, policy, scores: scored }) => {
-    const { measures } = await store.readJson(scored, 'scores.json', Scores);
-    return { set, policy, measures, scores: scored };
+    const { benchmark, measures, figures } = await store.readJson(scored, 'scores.json', Scores);
+    return { set, policy, benchmark, measures, figures, scores: scored };
   });
   const comparisons = result.comparisons.map(async (compared) => {
     const { set, from, to, significance, comparison } = compared;
@@ -97,10 +115,27 @@ export function resultTable(document: ResultDocument): string {
     ]);
     const title = `round ${String(round.round)}: ${round.decision.reason}`;
     if (rows.length === 0) return `${title}\n(no evaluation set)`;
-    return `${title}\n${table([['set', 'policy', ...columns], ...rows])}`;
+    const blocks = [
+      table([['set', 'policy', ...columns], ...rows]),
+      figuresTable(round.scores),
+      testsTable(round.comparisons),
+    ];
+    return [title, ...blocks.filter((block) => block !== '')].join('\n\n');
   });
   const head = `run ${document.run_id} · ${document.state} · ${String(document.rounds.length)} of ${String(document.rounds_planned)} rounds`;
   return [head, ...blocks].join('\n\n');
+}
+
+/** What decides about the round, tested on every set; empty when nothing was compared. */
+function testsTable(comparisons: RoundDocument['comparisons']): string {
+  const rows = comparisons.flatMap(({ set, from, to, deltas, significance }) => {
+    if (significance === null) return [];
+    const { measure, p_value, p_holm, test } = significance;
+    const delta = interval(deltas, measure);
+    return [[set, `${from} to ${to}`, measure, delta, pValue(p_value), pValue(p_holm), test]];
+  });
+  const head = ['set', 'policies', 'measure', 'difference', 'p', 'p (Holm)', 'test'];
+  return rows.length === 0 ? '' : table([head, ...rows]);
 }
 
 /** `0.761 [0.721, 0.799]`: value and 95 % interval. */

@@ -2,7 +2,7 @@
 import { WorkflowExecutionAlreadyStartedError } from '@temporalio/client';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import { SEARCH_ATTRIBUTES, TASK_QUEUES, WORKFLOWS, workflowId } from '../contract/api.ts';
-import type { ExperimentConfig } from '../contract/config.ts';
+import { type ExperimentConfig, isEvaluationOnly } from '../contract/config.ts';
 import { runIdOf } from '../store/run-id.ts';
 import { type Ending, readEnding } from './progress/follow.ts';
 import { recordRun } from './run-file.ts';
@@ -33,14 +33,15 @@ export async function startRun(
     config,
   });
   try {
-    await session.client.workflow.start(WORKFLOWS.selfTraining, {
+    const type = isEvaluationOnly(config) ? WORKFLOWS.evaluation : WORKFLOWS.selfTraining;
+    await session.client.workflow.start(type, {
       workflowId: workflowId(runId),
       taskQueue: TASK_QUEUES.orchestrator,
       args: [{ config }],
       // Two starts at the same moment make one run.
       workflowIdConflictPolicy: 'USE_EXISTING',
       workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
-      staticSummary: `STIC · ${config.name} · ${rounds(config.rounds)}`,
+      staticSummary: summaryOf(config),
       typedSearchAttributes: [
         {
           key: defineSearchAttributeKey(SEARCH_ATTRIBUTES.run.name, SearchAttributeType.KEYWORD),
@@ -65,6 +66,8 @@ async function endingBefore(session: Session, runId: string): Promise<Ending | '
   }
 }
 
-function rounds(count: number): string {
-  return count === 1 ? '1 round' : `${String(count)} rounds`;
+function summaryOf(config: ExperimentConfig): string {
+  if (isEvaluationOnly(config)) return `evaluation · ${config.name}`;
+  const rounds = config.rounds === 1 ? '1 round' : `${String(config.rounds)} rounds`;
+  return `STIC · ${config.name} · ${rounds}`;
 }

@@ -7,7 +7,7 @@ import {
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
-import { STAGES } from '../contract/api.ts';
+import { STAGES, type Stage } from '../contract/api.ts';
 import type { RoundInput, ShardsInput } from '../contract/workflows.ts';
 import { Gate } from './gate.ts';
 import { holdSignal, roundProgressSignal, shardsProgressSignal } from './messages.ts';
@@ -29,18 +29,19 @@ export class RoundContext {
   readonly gate = new Gate(() => {
     this.#report();
   });
-  readonly stages = new StageTable(
-    STAGES.filter((stage) => stage !== 'ingest'),
-    () => Date.now(),
-    () => {
-      this.#report();
-    },
-  );
+  readonly stages: StageTable;
   readonly #parent = new ParentReporter(roundProgressSignal);
   readonly #fanOuts = new Map<string, OpenFanOut>();
 
   constructor(input: RoundInput) {
     this.input = input;
+    this.stages = new StageTable(
+      stagesOf(input),
+      () => Date.now(),
+      () => {
+        this.#report();
+      },
+    );
     setHandler(holdSignal, async (held) => {
       const told = [...this.#fanOuts.values()].map((fanOut) => pass(held, fanOut));
       this.gate.set(held);
@@ -88,6 +89,12 @@ export class RoundContext {
       at_rest: this.gate.atRest && fanOutsRest,
     });
   }
+}
+
+/** Ingest is the run's; where nothing is trained, evaluating is all there is. */
+function stagesOf({ plan }: RoundInput): Stage[] {
+  const trains = plan.training_stages.length > 0;
+  return STAGES.filter((stage) => (trains ? stage !== 'ingest' : stage === 'evaluation'));
 }
 
 async function pass(held: boolean, fanOut: OpenFanOut): Promise<void> {

@@ -5,6 +5,7 @@ import type { Stage } from '../contract/api.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
 import type { Policy } from '../contract/status.ts';
 import { fanOut, shardSet } from './fan-out.ts';
+import { invalid } from './input.ts';
 import { bookkeeping, data, training } from './proxies.ts';
 import type { RoundContext } from './round-context.ts';
 import { describeCounts } from './stage-table.ts';
@@ -20,12 +21,14 @@ export class RoundStages {
 
   constructor(context: RoundContext) {
     this.#context = context;
-    this.#artifacts = { images: context.input.images };
+    const { images } = context.input;
+    this.#artifacts = images === null ? {} : { images };
   }
 
   /** Chosen and rejected descriptions of the round's images, written by `policy`. */
   async preferencePairs(policy: Policy): Promise<ArtifactRef> {
     const { images, plan } = this.#context.input;
+    if (images === null) throw invalid('preference_training needs the images of a run.');
     const shards = shardSet(this.#context, {
       task: 'preference',
       policy,

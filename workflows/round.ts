@@ -5,7 +5,7 @@
 import type { EvaluatedPolicy } from '../contract/status.ts';
 import type { RoundInput, RoundOutput } from '../contract/workflows.ts';
 import { type Aside, together } from './concurrency.ts';
-import { decide } from './decide.ts';
+import { decide, type Verdict } from './decide.ts';
 import { Evaluation } from './evaluation.ts';
 import { RoundContext } from './round-context.ts';
 import { RoundStages } from './round-stages.ts';
@@ -20,6 +20,11 @@ export async function round(input: RoundInput): Promise<RoundOutput> {
   }
 }
 
+const NOTHING_TRAINED: Verdict = {
+  decision: { action: 'keep', reason: 'evaluated as it is; nothing was trained' },
+  promoted: false,
+};
+
 async function selfTrain(context: RoundContext, aside: Aside): Promise<RoundOutput> {
   const { plan, policy: start } = context.input;
   const stages = new RoundStages(context);
@@ -27,6 +32,7 @@ async function selfTrain(context: RoundContext, aside: Aside): Promise<RoundOutp
   const evaluateAside = (as: EvaluatedPolicy, policy = start) =>
     aside(() => evaluation.evaluate(as, policy));
 
+  const trains = plan.training_stages.length > 0;
   let policy = start;
   let last: EvaluatedPolicy = 'base';
   const evaluations = [evaluateAside('base')];
@@ -37,7 +43,7 @@ async function selfTrain(context: RoundContext, aside: Aside): Promise<RoundOutp
     policy = await stages.preferenceTraining(policy, pairs);
     last = 'preference_training';
     evaluations.push(evaluateAside(last, policy));
-  } else {
+  } else if (trains) {
     context.stages.skip('preference', 'preference_training is not in training_stages');
     context.stages.skip('preference_training', 'not in training_stages');
   }
@@ -48,14 +54,16 @@ async function selfTrain(context: RoundContext, aside: Aside): Promise<RoundOutp
     policy = await stages.infusedTraining(policy, examples);
     last = 'infused_training';
     evaluations.push(evaluateAside(last, policy));
-  } else {
+  } else if (trains) {
     context.stages.skip('infusion', 'infused_training is not in training_stages');
     context.stages.skip('infused_training', 'not in training_stages');
   }
 
   const scores = (await Promise.all(evaluations)).flat();
   const { comparisons, deciding, value } = await evaluation.compare(scores, last);
-  const { decision, promoted } = decide(deciding, plan.stop_without_gain);
+  const { decision, promoted } = trains
+    ? decide(deciding, plan.stop_without_gain)
+    : NOTHING_TRAINED;
   const end_policy = promoted ? policy : start;
   const round_result = await stages.publish({ end_policy, scores, comparisons, decision });
   return { round_result, end_policy, decision, value };

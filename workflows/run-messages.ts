@@ -57,7 +57,8 @@ export function handleMessages(run: Run): void {
     },
     {
       validator: () => {
-        refuseWhen(run.stopping && 'the run stops after this round already', run);
+        const isOnly = run.kind === 'evaluation' && 'an evaluation is one round; cancel it instead';
+        refuseWhen(isOnly || (run.stopping && 'the run stops after this round already'), run);
       },
     },
   );
@@ -74,6 +75,7 @@ function extend(run: Run, { rounds }: ExtendRounds): RunStatus {
 }
 
 function whyNotExtend(run: Run, input: unknown): string | false {
+  if (run.kind === 'evaluation') return 'an evaluation is one round; nothing changes in a second';
   if (run.stopping) return 'the run stops after this round; no rounds can be added any more';
   if (run.status().state === 'starting') return 'the config is not checked yet; ask again shortly';
   const rounds =

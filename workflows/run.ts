@@ -17,6 +17,8 @@ import { searchAttributeKeys } from './search-attributes.ts';
 import { StageTable } from './stage-table.ts';
 
 export type RoundWorkflow = (input: RoundInput) => Promise<RoundOutput>;
+/** An evaluation is a run of one round in which nothing is trained. */
+type RunKind = 'self_training' | 'evaluation';
 type Ending = 'completed' | 'cancelled' | 'failed';
 type ShownAttributes = Readonly<Record<'round' | 'stage' | 'score', string | number | null>>;
 
@@ -31,13 +33,8 @@ export class Run {
     this.show();
   });
   /** `ingest` belongs to the run; the other stages are told by the round. */
-  readonly ownStages = new StageTable(
-    ['ingest'],
-    () => Date.now(),
-    () => {
-      this.show();
-    },
-  );
+  readonly ownStages: StageTable;
+  readonly kind: RunKind;
   stopRequested = false;
   #known: Known;
   #started = false;
@@ -46,7 +43,15 @@ export class Run {
   #roundProgress: RoundProgress | null = null;
   #shown: ShownAttributes = { round: null, stage: null, score: null };
 
-  constructor(state: RunState | undefined) {
+  constructor(state: RunState | undefined, kind: RunKind) {
+    this.kind = kind;
+    this.ownStages = new StageTable(
+      kind === 'evaluation' ? [] : ['ingest'],
+      () => Date.now(),
+      () => {
+        this.show();
+      },
+    );
     this.#known = state?.status ?? {
       run_id: runIdFrom(workflowInfo().workflowId),
       round: 0,
@@ -84,7 +89,10 @@ export class Run {
     this.know({
       ...identity,
       rounds: plan.rounds,
-      message: 'bringing in the model and the images',
+      message:
+        this.kind === 'evaluation'
+          ? 'bringing in the model'
+          : 'bringing in the model and the images',
     });
   }
 

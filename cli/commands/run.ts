@@ -1,5 +1,6 @@
 /** `sticflow run`: starts a run, or attaches to it, and follows it. */
 import type { Command } from 'commander';
+import type { ExperimentConfig } from '../../contract/config.ts';
 import { type CommonOptions, type Context, collect, newCommand, type Shell } from '../command.ts';
 import { loadConfig } from '../config/load.ts';
 import { EXIT } from '../exit-codes.ts';
@@ -40,11 +41,27 @@ Ctrl-C leaves the run alone and ends with exit code 130.`,
 }
 
 async function run(context: Context, name: string, options: RunOptions): Promise<Outcome> {
-  const { io, workspace } = context;
+  const { workspace } = context;
   const config = await loadConfig(name, { overrides: options.set, workspace });
   if (options.printInput === true) {
     return { document: { config }, text: JSON.stringify({ config }) };
   }
+  return await startAndFollow(context, { config, name }, options);
+}
+
+interface ToStart {
+  readonly config: ExperimentConfig;
+  /** Where the config is from, for people. */
+  readonly name: string;
+}
+
+/** Starts a run of a config or attaches to it; follows it to its end unless it is to be left. */
+export async function startAndFollow(
+  context: Context,
+  { config, name }: ToStart,
+  options: { readonly detach?: boolean },
+): Promise<Outcome> {
+  const { io, workspace } = context;
   await provideScenes(workspace, config, io);
   const session = await startSession(workspace, 'kept', io);
   try {

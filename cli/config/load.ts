@@ -28,18 +28,33 @@ interface LoadOptions {
  *
  * @throws ConfigError with every mistake; nothing is registered then.
  */
-export async function loadConfig(
-  name: string,
+export async function loadConfig(name: string, options: LoadOptions): Promise<ExperimentConfig> {
+  const file = findConfig(name);
+  const text = await readFile(file, 'utf8');
+  const shown = relative('.', file) || file;
+  return await loadConfigText({ text, shown, directory: dirname(file) }, options);
+}
+
+interface ConfigText {
+  /** YAML. */
+  readonly text: string;
+  /** What it is called in front of a mistake. */
+  readonly shown: string;
+  /** What relative paths are relative to. */
+  readonly directory: string;
+}
+
+/** {@link loadConfig} of a config that a command made. */
+export async function loadConfigText(
+  { text, shown, directory }: ConfigText,
   { overrides: texts = [], workspace }: LoadOptions,
 ): Promise<ExperimentConfig> {
-  const file = findConfig(name);
-  const document = readDocument(await readFile(file, 'utf8'));
-  const shown = relative('.', file) || file;
+  const document = readDocument(text);
   if (document.issues.length > 0) throw new ConfigError(shown, document.issues);
 
   const schema = configSchema();
   const overridden = applyOverrides(document.value ?? {}, texts);
-  const reading: Reading = { document, overrides: overridden.overrides, schema, file };
+  const reading: Reading = { document, overrides: overridden.overrides, schema, directory };
   const sources = findSources(overridden.value, reading);
   const issues = [
     ...overridden.issues,
@@ -87,7 +102,7 @@ interface Reading {
   readonly document: ConfigDocument;
   readonly overrides: readonly Override[];
   readonly schema: SchemaNode;
-  readonly file: string;
+  readonly directory: string;
 }
 
 interface Sources {
@@ -101,7 +116,7 @@ function findSources(value: unknown, reading: Reading): Sources {
   for (const [path, text] of leaves(value)) {
     if (typeof text !== 'string' || !isSourceField(reading.schema, path)) continue;
     const isSet = overrideOf(reading.overrides, path) !== null;
-    const source = checkSource(path, text, isSet ? process.cwd() : dirname(reading.file));
+    const source = checkSource(path, text, isSet ? process.cwd() : reading.directory);
     if ('problem' in source) mistakes.push({ path, target: 'value', message: source.problem });
     else found.push({ path, source });
   }

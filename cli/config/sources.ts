@@ -16,12 +16,14 @@ type Target = 'model' | 'images' | 'file' | 'folder' | 'secret' | 'environment';
 /** By dotted key, `*` for list items. A test holds it equal to the contract's source fields. */
 export const SOURCE_FIELDS: Readonly<Record<string, Target>> = {
   'model.source': 'model',
+  'model.adapter': 'folder',
   'images.source': 'images',
   prompts: 'file',
   'generation.openai.api_key': 'secret',
   'generation.vllm.environment': 'environment',
   'infusion.instructions': 'file',
   'infusion.image_root': 'folder',
+  'evaluation.sets.*.data': 'folder',
   'evaluation.sets.*.questions': 'file',
   'evaluation.sets.*.truth': 'file',
   'evaluation.sets.*.image_root': 'folder',

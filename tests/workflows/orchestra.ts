@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection, type WorkflowHandleWithFirstExecutionRunId } from '@temporalio/client';
 import { NativeConnection, Worker } from '@temporalio/worker';
 import { inject } from 'vitest';
+import type { RunPlan } from '../../contract/activities.ts';
 import { STATUS_QUERY, TASK_QUEUES, WORKFLOWS, workflowId } from '../../contract/api.ts';
 import { RunStatus } from '../../contract/status.ts';
 import type { SelfTrainingInput } from '../../contract/workflows.ts';
@@ -26,6 +27,18 @@ export const WAIT = { timeout: 30_000, interval: 50 };
 
 /** What it says does not matter: a fake run has its settings. */
 export const CONFIG = { config: { name: 'fake' } };
+
+/** Plan of an evaluation: two benchmarks of three items each, with and without describe-and-respond. */
+export const EVALUATED = {
+  training_stages: [],
+  infusion: false,
+  images_per_round: null,
+  evaluation_sets: ['pope', 'scienceqa'],
+  evaluated_policies: ['base'],
+  answers_dar: true,
+  decision_set: null,
+  shard_size: 1,
+} satisfies Partial<RunPlan>;
 
 type SelfTraining = (input: SelfTrainingInput) => Promise<RunStatus>;
 export type RunHandle = WorkflowHandleWithFirstExecutionRunId<SelfTraining>;
@@ -90,6 +103,16 @@ export class Orchestra {
       taskQueue: TASK_QUEUES.orchestrator,
       // Some tests send what no caller of ours would.
       args: input as [SelfTrainingInput],
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+    });
+  }
+
+  /** Starts an evaluation, as `sticflow eval` does; see {@link EVALUATED}. */
+  async startEvaluation({ runId }: FakeRun): Promise<RunHandle> {
+    return this.client.workflow.start<SelfTraining>(WORKFLOWS.evaluation, {
+      workflowId: workflowId(runId),
+      taskQueue: TASK_QUEUES.orchestrator,
+      args: [CONFIG],
       workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
     });
   }

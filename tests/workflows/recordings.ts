@@ -4,7 +4,7 @@ import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { vi } from 'vitest';
 import { roundWorkflowId, shardsWorkflowId, UPDATES } from '../../contract/api.ts';
 import { historyOf, signalsOf } from './history.ts';
-import { CONFIG, type Orchestra, statusOf, WAIT } from './orchestra.ts';
+import { CONFIG, EVALUATED, type Orchestra, statusOf, WAIT } from './orchestra.ts';
 
 /** One execution, as the official tools export it. */
 export interface RecordedHistory {
@@ -60,6 +60,13 @@ export const RECORDED_RUNS: Readonly<Record<string, Play>> = {
     await training.reached();
     await handle.cancel();
     await handle.result().catch(() => undefined);
+    return [{ workflowId: handle.workflowId, runId: handle.firstExecutionRunId }];
+  },
+
+  evaluation: async (orchestra) => {
+    const run = orchestra.prepare({ plan: { ...EVALUATED, shard_size: 100 } });
+    const handle = await orchestra.startEvaluation(run);
+    await handle.result();
     return [{ workflowId: handle.workflowId, runId: handle.firstExecutionRunId }];
   },
 

@@ -1,0 +1,133 @@
+// Workflow `evaluation`: what `sticflow eval` starts.
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { roundWorkflowId, shardsWorkflowId, UPDATES } from '../../contract/api.ts';
+import { RunStatus } from '../../contract/status.ts';
+import { endOf, historyOf } from './history.ts';
+import { CONFIG, EVALUATED, Orchestra, statusOf, WAIT } from './orchestra.ts';
+
+let orchestra: Orchestra;
+beforeAll(async () => {
+  orchestra = await Orchestra.start();
+});
+afterAll(async () => {
+  await orchestra.close();
+});
+
+describe.concurrent('an evaluation', () => {
+  it('scores the model on every set and trains nothing', async () => {
+    const run = orchestra.prepare({ plan: EVALUATED });
+
+    const handle = await orchestra.startEvaluation(run);
+    const status = RunStatus.parse(await handle.result());
+
+    expect(status).toMatchObject({
+      state: 'completed',
+      round: 1,
+      message: 'evaluated on 2 sets',
+      rounds_done: [{ round: 1, action: 'keep', value: null }],
+      // Two sets of three shards, each asked and asked again with its descriptions.
+      stages: [{ stage: 'evaluation', state: 'done', done: 12, total: 12 }],
+    });
+    const called = new Set(run.calls.map(({ activity }) => activity));
+    expect([...called].sort()).toEqual([
+      'generateShard',
+      'prepareEvaluationSet',
+      'prepareRun',
+      'prepareShard',
+      'publishRound',
+      'resolveModel',
+      'scoreAnswers',
+      'writeReport',
+    ]);
+    expect(run.inputsOf('scoreAnswers').map(({ set }) => set)).toHaveLength(2);
+    const [published] = run.inputsOf('publishRound');
+    expect(published?.result).toMatchObject({ artifacts: {}, comparisons: [] });
+  });
+
+  it('asks several benchmarks at once: a slow shard of one does not hold up the other', async () => {
+    const run = orchestra.prepare({ plan: EVALUATED });
+    const sets = (): string[] => run.inputsOf('scoreAnswers').map(({ set }) => set);
+    const first = run.hold('generateShard', {
+      when: ({ shards }) => shards.source.key === sourceKeys(run)[0],
+    });
+    const handle = await orchestra.startEvaluation(run);
+
+    await first.reached();
+    await vi.waitUntil(() => sets().length === 1, WAIT);
+    first.release();
+    await handle.result();
+
+    expect(sets()).toEqual(['scienceqa', 'pope']);
+  });
+
+  it('goes on from what is finished when it is started again', async () => {
+    const run = orchestra.prepare({ plan: EVALUATED });
+    run.fail('scoreAnswers', 'DataInvalid', 'The answers file breaks its format.');
+
+    const failed = await orchestra.startEvaluation(run);
+    await expect(failed.result()).rejects.toMatchObject({ cause: { type: 'DataInvalid' } });
+    const again = await orchestra.startEvaluation(run);
+    await again.result();
+
+    const made = run.made.filter((activity) => activity === 'generateShard');
+    expect(made).toHaveLength(12);
+  });
+
+  it('pauses between shards, and refuses more rounds', async () => {
+    const run = orchestra.prepare({
+      plan: { ...EVALUATED, evaluation_sets: ['pope'], max_parallel_shards: 1 },
+    });
+    const shard = run.hold('generateShard');
+    const handle = await orchestra.startEvaluation(run);
+    await shard.reached();
+
+    const more = handle.executeUpdate(UPDATES.extendRounds, { args: [{ rounds: 1 }] });
+    await expect(more).rejects.toMatchObject({
+      cause: {
+        message: 'Refused: an evaluation is one round; nothing changes in a second.',
+      },
+    });
+    await handle.executeUpdate(UPDATES.pause);
+    shard.release();
+    await vi.waitUntil(async () => (await statusOf(handle)).state === 'paused', WAIT);
+    await handle.executeUpdate(UPDATES.resume);
+
+    expect(RunStatus.parse(await handle.result()).state).toBe('completed');
+  });
+
+  it('ends its fan-outs when it is cancelled', async () => {
+    const run = orchestra.prepare({ plan: EVALUATED });
+    const shard = run.hold('generateShard');
+    const handle = await orchestra.startEvaluation(run);
+    await shard.reached();
+
+    await handle.cancel();
+    await expect(handle.result()).rejects.toMatchObject({ cause: { name: 'CancelledFailure' } });
+
+    const round = roundWorkflowId(handle.workflowId, 1);
+    const fanOut = shardsWorkflowId(round, 'evaluation/base/pope/answers');
+    expect(endOf(await historyOf(orchestra.client, fanOut))).toBe('Canceled');
+  });
+
+  it('refuses what is no config', async () => {
+    const run = orchestra.prepare();
+    const handle = await orchestra.client.workflow.start('evaluation', {
+      workflowId: `sticflow/${run.runId}`,
+      taskQueue: 'sticflow-orchestrator',
+      args: [{ ...CONFIG, state: {} }],
+    });
+
+    await expect(handle.result()).rejects.toMatchObject({
+      cause: {
+        type: 'ConfigInvalid',
+        message: 'evaluation expects one JSON object with "config"; it has no "state".',
+      },
+    });
+  });
+});
+
+/** Keys of the prepared sets, in the order in which they were prepared. */
+function sourceKeys(run: ReturnType<Orchestra['prepare']>): string[] {
+  const sources = run.inputsOf('prepareShard').map(({ shards }) => shards.source.key);
+  return [...new Set(sources)];
+}
