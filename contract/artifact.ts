@@ -16,6 +16,7 @@ export const ARTIFACT_KINDS = [
   'infused_examples',
   'adapter',
   'scores',
+  'judgements',
   'comparison',
   'round_result',
 ] as const;

@@ -1,5 +1,6 @@
 /** Knobs of evaluation and of the decision at the end of a round. */
 import { z } from 'zod';
+import { JudgeConfig } from './config-judge.ts';
 import { SourceRef } from './source.ts';
 
 /** Benchmarks that are read from the files their authors publish; the others from a JSONL of questions. */
@@ -115,6 +116,10 @@ export const EvaluationConfig = z.strictObject({
     .max(100_000)
     .default(2000)
     .describe('resamples of a 95 % interval, by image'),
+  // Optional, not defaulted: configs without it keep their run ids.
+  judge: JudgeConfig.optional().describe(
+    'who judges what rules cannot score; without one such scores stay missing',
+  ),
 });
 export type EvaluationConfig = z.infer<typeof EvaluationConfig>;
 

@@ -47,6 +47,12 @@ export const FAILURES = {
   ModelProcessStalled: soon,
   /** Worker and model process speak different protocol versions. */
   ProtocolMismatch: never,
+  /** A key that the config names is not there on this worker, or may be read by others. */
+  SecretMissing: never,
+  /** The judge's server does not take the key, or its account is empty; only the user can mend it. */
+  JudgeKeyRejected: never,
+  /** The judge's server did not answer, over all retries of an attempt; what was judged is kept. */
+  JudgeUnavailable: { retryable: true, nextRetryDelayMs: 60_000 },
   /** No space left on this worker. */
   DiskFull: { retryable: true, nextRetryDelayMs: 60_000 },
   /** A defect of ours: reported with the stack, tried again a few times by the policy. */

@@ -64,6 +64,14 @@ export function reportFile(workspace: string, runId: string): string {
   return join(runDir(workspace, runId), REPORT_FILE);
 }
 
+/**
+ * What judging keeps for all runs of a workspace: replies, how fast each server may be asked, and
+ * what each config has spent.
+ */
+export function judgeDir(workspace: string, what: 'replies' | 'pace' | 'spending'): string {
+  return join(workspace, 'judge', what);
+}
+
 export function logsDir(workspace: string): string {
   return join(workspace, 'logs');
 }

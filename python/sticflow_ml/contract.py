@@ -432,13 +432,13 @@ class InfusedProvenance(BaseModel):
 
 
 class FailureCode(
-    RootModel[Literal["ConfigInvalid", "SourceNotFound", "ModelInvalid", "ModelUnreachable", "EndpointUnavailable", "EndpointInvalid", "TooManyBadImages", "DataInvalid", "ArtifactDamaged", "ArtifactMissing", "NonFiniteLoss", "TrainingInvariant", "OutOfMemory", "LockHeld", "ModelProcessDied", "ModelProcessStalled", "ProtocolMismatch", "DiskFull", "Internal"]]
+    RootModel[Literal["ConfigInvalid", "SourceNotFound", "ModelInvalid", "ModelUnreachable", "EndpointUnavailable", "EndpointInvalid", "TooManyBadImages", "DataInvalid", "ArtifactDamaged", "ArtifactMissing", "NonFiniteLoss", "TrainingInvariant", "OutOfMemory", "LockHeld", "ModelProcessDied", "ModelProcessStalled", "ProtocolMismatch", "SecretMissing", "JudgeKeyRejected", "JudgeUnavailable", "DiskFull", "Internal"]]
 ):
     model_config = ConfigDict(
         frozen=True,
     )
     root: Annotated[
-        Literal["ConfigInvalid", "SourceNotFound", "ModelInvalid", "ModelUnreachable", "EndpointUnavailable", "EndpointInvalid", "TooManyBadImages", "DataInvalid", "ArtifactDamaged", "ArtifactMissing", "NonFiniteLoss", "TrainingInvariant", "OutOfMemory", "LockHeld", "ModelProcessDied", "ModelProcessStalled", "ProtocolMismatch", "DiskFull", "Internal"],
+        Literal["ConfigInvalid", "SourceNotFound", "ModelInvalid", "ModelUnreachable", "EndpointUnavailable", "EndpointInvalid", "TooManyBadImages", "DataInvalid", "ArtifactDamaged", "ArtifactMissing", "NonFiniteLoss", "TrainingInvariant", "OutOfMemory", "LockHeld", "ModelProcessDied", "ModelProcessStalled", "ProtocolMismatch", "SecretMissing", "JudgeKeyRejected", "JudgeUnavailable", "DiskFull", "Internal"],
         Field(title="FailureCode"),
     ]
 
