@@ -15,7 +15,8 @@ const Review = z.object({
   question_id: Id,
   category: z.string().optional(),
   content: z.string().optional(),
-  tuple: Pair.optional(),
+  /** null: a judge replied, and the reply was no review. */
+  tuple: Pair.nullish(),
   score: Pair.optional(),
 });
 type Review = z.infer<typeof Review>;
@@ -73,7 +74,9 @@ function isFailed(pair: Pair): boolean {
   return pair[0] === FAILED[0] && pair[1] === FAILED[1];
 }
 
-function recordedPair(review: Review): Pair {
+function recordedPair(review: Review): Pair | null {
+  // The script has no such rows: it writes -1 and averages it in.
+  if (review.tuple === null) return null;
   return review.tuple ?? review.score ?? parseReview(review.content ?? '');
 }
 
@@ -87,7 +90,9 @@ export function parseReview(review: string): Pair {
 
 /** Ours: the first two numbers of the first line that has two; null where there is none. */
 function robustPair({ content, tuple }: Review): Pair | null {
-  if (content === undefined) return tuple === undefined || isFailed(tuple) ? null : tuple;
+  if (content === undefined) {
+    return tuple === undefined || tuple === null || isFailed(tuple) ? null : tuple;
+  }
   for (const line of content.slice(0, 2000).split('\n')) {
     const [reference, model] = (line.match(/\d+(?:\.\d+)?/g) ?? []).map(Number);
     if (reference !== undefined && model !== undefined) {

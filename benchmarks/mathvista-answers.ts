@@ -19,6 +19,10 @@ export const MathvistaProblem = z.object({
   answer: z.unknown(),
   response: z.string().nullish(),
   extraction: Text.optional(),
+  judgement_missing: z
+    .boolean()
+    .default(false)
+    .describe('a judge was to extract and did not: no score can be given'),
   metadata: z.looseObject({ skills: z.array(z.string()).default([]) }),
 });
 export type MathvistaProblem = z.infer<typeof MathvistaProblem>;

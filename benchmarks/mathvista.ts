@@ -1,7 +1,7 @@
 /**
  * MathVista from a published predictions file (lupantech/MathVista 53d5258,
  * evaluation/{extract_answer,calculate_score}.py). Without a recorded extraction the rules alone read
- * the response; the judge's extraction by prompt is not repeated here.
+ * the response; benchmarks/judging/mathvista.ts asks a judge.
  */
 import { z } from 'zod';
 import {
@@ -39,7 +39,10 @@ interface Scored {
 export async function scoreMathvista(files: ScoreFiles): Promise<BenchmarkScore> {
   const problems = await readJsonFile(files.answers, z.record(z.string(), MathvistaProblem));
   const normalize = files.parser === 'official' ? normalizeExtraction : normalizeRobustly;
-  const scored = Object.entries(problems).map(([item_id, problem]): Scored => {
+  const all = Object.entries(problems);
+  const unjudged = all.filter(([, { judgement_missing }]) => judgement_missing);
+  const judged = all.filter(([, { judgement_missing }]) => !judgement_missing);
+  const scored = judged.map(([item_id, problem]): Scored => {
     const extraction = problem.extraction ?? extractByRules(problem.response ?? '', problem, 'off');
     const prediction = normalize(extraction, problem);
     const isEmpty = strip(extraction) === '';
@@ -60,12 +63,17 @@ export async function scoreMathvista(files: ScoreFiles): Promise<BenchmarkScore>
       average_with_ignore_empty_extractions_flag: tally(ignoringEmpty),
       rule_only_extraction_hits: hits.length,
     },
-    unparsed: scored.filter(({ isEmpty, prediction }) => isEmpty || prediction === null).length,
-    items: scored.map(({ item_id, prediction, isRight }) => ({
-      item_id,
-      parsed: prediction,
-      score: isRight ? 1 : 0,
-    })),
+    unparsed:
+      unjudged.length +
+      scored.filter(({ isEmpty, prediction }) => isEmpty || prediction === null).length,
+    items: [
+      ...scored.map(({ item_id, prediction, isRight }) => ({
+        item_id,
+        parsed: prediction,
+        score: isRight ? 1 : 0,
+      })),
+      ...unjudged.map(([item_id]) => ({ item_id, parsed: null, score: null })),
+    ],
   };
 }
 

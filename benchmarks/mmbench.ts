@@ -39,34 +39,12 @@ interface Row {
 }
 
 export async function scoreMmbench(files: ScoreFiles): Promise<BenchmarkScore> {
-  const tableFile = await findFile(
-    files.data,
-    /^mmbench.*\.tsv$/i,
-    'the question table mmbench_dev_20230712.tsv',
-  );
-  const table = await readTable(tableFile, ['index', 'question', 'answer']);
-  const answers = await readAnswers(files.answers);
+  const answers = await readMmbench(files.data, files.answers);
   const infer = files.parser === 'official' ? inferOption : chosenOption;
-  const rows = table.flatMap((cells): Row[] => {
-    const index = indexOf(cells, tableFile);
-    const text = answers.get(index);
-    if (text === undefined) return [];
-    const inferred = infer(text, optionsOf(cells));
-    return [
-      {
-        index,
-        group: index % ROTATION,
-        cells,
-        inferred,
-        isRight: inferred === cells.get('answer'),
-      },
-    ];
+  const rows = answers.map(({ index, group, cells, text, options }): Row => {
+    const inferred = infer(text, options);
+    return { index, group, cells, inferred, isRight: inferred === cells.get('answer') };
   });
-  if (rows.length === 0) {
-    throw new ScoreInputError(
-      `Expected answers for the indices of ${tableFile} in ${files.answers}, and found none. Are both of the same version of MMBench?`,
-    );
-  }
   const groups = mainRows(rows);
   return {
     metrics: {
@@ -84,6 +62,41 @@ export async function scoreMmbench(files: ScoreFiles): Promise<BenchmarkScore> {
       score: isRight ? 1 : 0,
     })),
   };
+}
+
+/** One answered row of the question table. */
+export interface MmbenchAnswer {
+  readonly index: number;
+  /** Index of the question's first rotation. */
+  readonly group: number;
+  readonly question: string;
+  readonly cells: TableRow;
+  /** Texts of the options by letter. */
+  readonly options: ReadonlyMap<string, string>;
+  /** What the model said. */
+  readonly text: string;
+}
+
+/** The rows of the table that have an answer. @throws ScoreInputError when there are none. */
+export async function readMmbench(data: string, answersFile: string): Promise<MmbenchAnswer[]> {
+  const tableFile = await findFile(
+    data,
+    /^mmbench.*\.tsv$/i,
+    'the question table mmbench_dev_20230712.tsv',
+  );
+  const table = await readTable(tableFile, ['index', 'question', 'answer']);
+  const texts = await readAnswers(answersFile);
+  const answers = table.flatMap((cells): MmbenchAnswer[] => {
+    const index = indexOf(cells, tableFile);
+    const text = texts.get(index);
+    if (text === undefined) return [];
+    const question = cells.get('question') ?? '';
+    return [{ index, group: index % ROTATION, question, cells, options: optionsOf(cells), text }];
+  });
+  if (answers.length > 0) return answers;
+  throw new ScoreInputError(
+    `Expected answers for the indices of ${tableFile} in ${answersFile}, and found none. Are both of the same version of MMBench?`,
+  );
 }
 
 interface Group {
