@@ -25,7 +25,7 @@ const BORDERS = {
   activities: {
     values: ['contract/', 'store/', 'report/', 'benchmarks/'],
     types: [],
-    npm: ['@temporalio/activity', '@temporalio/common', 'sharp', 'execa', 'yaml', 'zod'],
+    npm: ['@temporalio/activity', '@temporalio/common', 'sharp', 'execa', 'openai', 'yaml', 'zod'],
     node: 'all',
   },
   report: {

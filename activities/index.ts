@@ -8,6 +8,7 @@ import { generationActivities } from './generation.ts';
 import { imagesActivities } from './images.ts';
 import { infusionActivities } from './infusion.ts';
 import { instructionsActivities } from './instructions.ts';
+import { judgeActivities } from './judge.ts';
 import { modelActivities } from './model.ts';
 import { preferenceActivities } from './preference.ts';
 import { prepareRunActivities } from './prepare-run.ts';
@@ -28,6 +29,7 @@ export function createCpuActivities(deps: ActivityDependencies): Activities {
     ...preferenceActivities(deps),
     ...infusionActivities(deps),
     ...scoringActivities(deps),
+    ...judgeActivities(deps),
     ...roundsActivities(deps),
     ...reportActivities(deps),
     ...describeActivities(deps),

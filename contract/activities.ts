@@ -5,6 +5,7 @@
  */
 import { z } from 'zod';
 import { ArtifactRef } from './artifact.ts';
+import { JudgedBenchmark } from './config-judge.ts';
 import { Measure } from './measures.ts';
 import { SourceRef } from './source.ts';
 import { EvaluatedPolicy, Policy, PolicyComparison, RoundResult, RunStatus } from './status.ts';
@@ -116,6 +117,23 @@ export const ScoreAnswersInput = z.strictObject({
 });
 export const ScoreAnswersOutput = z.strictObject({ scores: ArtifactRef });
 
+export const JudgeAnswersInput = z.strictObject({
+  config: ArtifactRef.describe('its evaluation.judge says who judges'),
+  benchmark: JudgedBenchmark,
+  data: ArtifactRef.describe("the questions: `scoring/` holds what the benchmark's scorer reads"),
+  answers: ArtifactRef.describe('of one model to those questions'),
+  answers_file: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/)
+    .describe("name in `answers`, in the form that the benchmark's scorer reads"),
+});
+export const JudgeAnswersOutput = z.strictObject({
+  judgements: ArtifactRef,
+  counts: Counts.describe('items, judged, missing, cached, by_rules'),
+  judge: z.string().max(400).describe('label: results of different labels are never compared'),
+  stopped: z.string().nullable().describe('why judging ended early: the spending cap'),
+});
+
 export const CompareScoresInput = z.strictObject({
   config: ArtifactRef,
   from: ArtifactRef,
@@ -217,6 +235,9 @@ export interface Activities {
   scoreAnswers(
     input: z.infer<typeof ScoreAnswersInput>,
   ): Promise<z.infer<typeof ScoreAnswersOutput>>;
+  judgeAnswers(
+    input: z.infer<typeof JudgeAnswersInput>,
+  ): Promise<z.infer<typeof JudgeAnswersOutput>>;
   compareScores(
     input: z.infer<typeof CompareScoresInput>,
   ): Promise<z.infer<typeof CompareScoresOutput>>;

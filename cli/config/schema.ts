@@ -23,6 +23,8 @@ export interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly required?: readonly string[];
   readonly anyOf?: readonly SchemaNode[];
+  /** Sections of several kinds, told apart by a key. */
+  readonly oneOf?: readonly SchemaNode[];
   /** Set on fields that take a path in YAML. */
   readonly format?: string;
 }
@@ -71,8 +73,25 @@ export function nodeAt(root: SchemaNode, path: Path): SchemaNode | null {
 }
 
 export function withoutNull(node: SchemaNode): SchemaNode {
-  const body = node.anyOf?.find((option) => option.type !== 'null');
-  return body === undefined ? node : { ...node, ...body, anyOf: [] };
+  const kinds = [...(node.oneOf ?? []), ...(node.anyOf ?? [])].filter(
+    ({ type }) => type !== 'null',
+  );
+  const [first] = kinds;
+  if (first === undefined) return node;
+  const body = kinds.length === 1 ? first : sectionOfAllKinds(kinds);
+  return { ...node, ...body, anyOf: [], oneOf: [] };
+}
+
+/** A section with the keys of every kind; the key that tells them apart takes the name of any. */
+function sectionOfAllKinds(kinds: readonly SchemaNode[]): SchemaNode {
+  const properties: Record<string, SchemaNode> = {};
+  for (const [key, node] of kinds.flatMap((kind) => Object.entries(kind.properties ?? {}))) {
+    const known = properties[key];
+    const names = [known, node].flatMap((each) => each?.enum ?? each?.const ?? []);
+    const isName = known?.const !== undefined || known?.enum !== undefined;
+    properties[key] = known === undefined ? node : isName ? { type: 'string', enum: names } : known;
+  }
+  return { type: 'object', properties };
 }
 
 export function isNullable(node: SchemaNode): boolean {

@@ -27,6 +27,11 @@ export const SOURCE_FIELDS: Readonly<Record<string, Target>> = {
   'evaluation.sets.*.questions': 'file',
   'evaluation.sets.*.truth': 'file',
   'evaluation.sets.*.image_root': 'folder',
+  'evaluation.judge.checkpoint': 'folder',
+  'evaluation.judge.recordings.llavabench.*': 'file',
+  'evaluation.judge.recordings.mmvet.*': 'file',
+  'evaluation.judge.recordings.mathvista.*': 'file',
+  'evaluation.judge.recordings.mmbench.*': 'file',
 };
 
 /** Stands for a path that is there until the whole config is known to be right. */

@@ -34,6 +34,7 @@ export const ACTIVITY_SCHEMAS: { readonly [N in ActivityName]: Schemas<N> } = {
     output: contract.CollectInfusedExamplesOutput,
   },
   scoreAnswers: { input: contract.ScoreAnswersInput, output: contract.ScoreAnswersOutput },
+  judgeAnswers: { input: contract.JudgeAnswersInput, output: contract.JudgeAnswersOutput },
   compareScores: { input: contract.CompareScoresInput, output: contract.CompareScoresOutput },
   publishRound: { input: contract.PublishRoundInput, output: contract.PublishRoundOutput },
   writeReport: { input: contract.WriteReportInput, output: contract.WriteReportOutput },

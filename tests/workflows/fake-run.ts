@@ -172,6 +172,12 @@ export class FakeRun {
       this.#roundOfScores.set(scores.key, input.answers.round);
       return { scores };
     },
+    judgeAnswers: (input) => ({
+      judgements: artifact('judgements', input, 6),
+      counts: { items: 6, judged: 6, missing: 0, cached: 0, by_rules: 0 },
+      judge: 'a judge',
+      stopped: null,
+    }),
     compareScores: (input) => {
       const round = this.#roundOfScores.get(input.to.key) ?? 0;
       const { difference = () => GAIN } = this.#settings;
