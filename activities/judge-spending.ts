@@ -25,6 +25,8 @@ export class Spending {
   readonly #caps: OpenaiJudge['spending'];
   /** The dearest outcome of the requests that this process has under way. */
   readonly #reserved = new Set<Spent>();
+  #numReleased = 0;
+  readonly #waiting: (() => void)[] = [];
 
   constructor(path: string, caps: OpenaiJudge['spending']) {
     this.#path = path;
@@ -32,17 +34,14 @@ export class Spending {
   }
 
   /**
-   * Runs one request and books what it cost.
+   * Runs one request and books what it cost. Near the cap, requests go one after another.
    *
    * @throws NoReply `spending_cap`, before anything is sent.
    */
   async book(prompt: JudgePrompt, ask: () => Promise<JudgeReply>): Promise<JudgeReply> {
     const worst = dearest(prompt);
-    const isCapped = this.#caps.max_tokens !== null || this.#caps.max_money !== null;
-    // Reserved before the books are read: of two requests at once both must count.
-    this.#reserved.add(worst);
+    await this.#reserve(worst);
     try {
-      if (isCapped) this.#allow(await readRecords(this.#path, Spent));
       const reply = await ask();
       await appendRecord(this.#path, {
         // A server that does not count leaves the dearest outcome to be assumed.
@@ -52,33 +51,44 @@ export class Spending {
       return reply;
     } finally {
       this.#reserved.delete(worst);
+      this.#numReleased += 1;
+      for (const look of this.#waiting.splice(0)) look();
     }
   }
 
-  #allow(booked: readonly Spent[]): void {
+  async #reserve(worst: Spent): Promise<void> {
+    for (;;) {
+      const seen = this.#numReleased;
+      const booked = await readRecords(this.#path, Spent);
+      // What was booked during the reading is in neither list.
+      if (seen !== this.#numReleased) continue;
+      const refusal = this.#refusal([...booked, ...this.#reserved, worst]);
+      if (refusal === null) {
+        this.#reserved.add(worst);
+        return;
+      }
+      if (this.#reserved.size === 0) throw new NoReply('spending_cap', refusal);
+      // What is under way will most likely cost less than it may.
+      await new Promise<void>((look) => {
+        this.#waiting.push(look);
+      });
+    }
+  }
+
+  /** Why so much must not be spent; null when it may. */
+  #refusal(all: readonly Spent[]): string | null {
     const { max_tokens, max_money, prices } = this.#caps;
-    const all = [...booked, ...this.#reserved];
-    const spent = {
-      prompt_tokens: all.reduce((sum, each) => sum + each.prompt_tokens, 0),
-      completion_tokens: all.reduce((sum, each) => sum + each.completion_tokens, 0),
-    };
-    const tokens = spent.prompt_tokens + spent.completion_tokens;
+    const prompt = all.reduce((sum, each) => sum + each.prompt_tokens, 0);
+    const completion = all.reduce((sum, each) => sum + each.completion_tokens, 0);
+    const tokens = prompt + completion;
     if (max_tokens !== null && tokens > max_tokens) {
-      throw new NoReply(
-        'spending_cap',
-        `evaluation.judge.spending.max_tokens is ${max_tokens}, and the next request may take the sum to ${tokens}`,
-      );
+      return `evaluation.judge.spending.max_tokens is ${max_tokens}, and the next request may take the sum to ${tokens}`;
     }
-    if (max_money === null || prices === null) return;
-    const money =
-      (spent.prompt_tokens * prices.prompt + spent.completion_tokens * prices.completion) /
-      PER_PRICE;
-    if (money > max_money) {
-      throw new NoReply(
-        'spending_cap',
-        `evaluation.judge.spending.max_money is ${max_money}, and the next request may take the sum to ${money.toFixed(4)}`,
-      );
-    }
+    if (max_money === null || prices === null) return null;
+    const money = (prompt * prices.prompt + completion * prices.completion) / PER_PRICE;
+    return money > max_money
+      ? `evaluation.judge.spending.max_money is ${max_money}, and the next request may take the sum to ${money.toFixed(4)}`
+      : null;
   }
 }
 

@@ -88,6 +88,27 @@ describe('a judge in trouble', () => {
     });
   });
 
+  it('talked nonsense before it died: the next attempt does not ask for that answer again', async () => {
+    const { judge, config, input, activities, judging } = await setUp(
+      [
+        { at: [1], does: 'say', text: 'What a nice picture!' },
+        { at: [3], does: 'die' },
+      ],
+      { max_retries: 0 },
+    );
+    const asked = await input(config, llavabenchAnswers(answerTexts(4)));
+    await expect(activities.judgeAnswers(asked)).rejects.toMatchObject({
+      type: 'JudgeUnavailable',
+    });
+
+    const back = await startJudge({ like: judge });
+    const { judgements, counts } = await activities.judgeAnswers(asked);
+
+    expect(counts).toMatchObject({ judged: 3, missing: 1 });
+    expect((await judging(judgements)).missing_by_reason).toEqual({ unreadable: 1 });
+    expect(back.timesAsked()).toMatchObject({ 'item-0': 1, 'item-1': 1 });
+  });
+
   it('stays down: after the last attempt what was not judged is missing, and is judged when it is up again', async () => {
     const { judge, config, input, activities, judging, score } = await setUp(
       [{ at: [4], does: 'die' }],
@@ -197,7 +218,8 @@ describe('a bad day', () => {
         { at: [24], does: 'refuse' },
         { at: [28], does: 'say', text: '8 1000000' },
       ],
-      { max_parallel: 4 },
+      // Which answers meet the faults is chance; one may meet several.
+      { max_parallel: 4, max_retries: 9 },
     );
     const asked = await input(config, answers);
 
