@@ -30,6 +30,9 @@ const STOP_GRACE_MS = 20_000;
 /** An idle process has nothing to save, but a large model to take off its device. */
 const END_GRACE_MS = 10_000;
 
+/** Commands that only read the model: the next request finds the process as they found it. */
+const LEAVES_NOTHING: readonly ModelProcessRequest['command'][] = ['generate', 'embed'];
+
 /** The model process of a worker. Requests are run one after another. */
 export class ModelProcesses {
   readonly #options: Required<ModelProcessesOptions>;
@@ -76,7 +79,7 @@ export class ModelProcesses {
     const child = await this.#childFor(request, options);
     const result = await ask(child, request, options, this.#options);
     // What a training leaves in memory is not worth a proof that it is harmless.
-    if (request.command !== 'generate') await this.#retire();
+    if (!LEAVES_NOTHING.includes(request.command)) await this.#retire();
     return result;
   }
 

@@ -75,6 +75,16 @@ export function testsOf(
   return tests;
 }
 
+/** What each image adds to one measure; images that it is not about are left out. */
+export function clustersOf(
+  items: readonly ScoredItem[],
+  measure: string,
+  benchmark: string,
+): Map<string, Cluster> {
+  const definition = definitionsFor(items, benchmark).get(measure);
+  return definition === undefined ? new Map<string, Cluster>() : byImage(items, definition);
+}
+
 type ItemCounts = Pick<
   Comparison,
   'num_fixed' | 'num_broken' | 'num_both_wrong' | 'num_both_right'

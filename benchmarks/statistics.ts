@@ -149,7 +149,7 @@ function ratio(count: Uint32Array, numerators: Float64Array, denominators: Float
 }
 
 /** Linear interpolation between order statistics (Hyndman & Fan type 7, as numpy's default). */
-function quantile(sorted: Float64Array, share: number): number {
+export function quantile(sorted: Float64Array, share: number): number {
   const place = share * (sorted.length - 1);
   const below = Math.floor(place);
   const weight = place - below;

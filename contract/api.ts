@@ -19,6 +19,7 @@ export const WORKFLOWS = {
   shards: 'shards',
   describe: 'describe',
   evaluation: 'evaluation',
+  study: 'study',
 } as const;
 
 /** The one query of a run: a {@link RunStatus} snapshot. */
@@ -66,6 +67,11 @@ export function roundWorkflowId(runWorkflowId: string, round: number): string {
 /** Workflow id of one sharded fan-out inside a round. */
 export function shardsWorkflowId(roundWorkflow: string, task: string): string {
   return `${roundWorkflow}/${task}`;
+}
+
+/** Workflow id of a study: starting the same one twice attaches, as with runs. */
+export function studyWorkflowId(studyId: string): string {
+  return `sticflow/study/${studyId}`;
 }
 
 /** Version of the wire between a worker and its model process; a mismatch is refused. */

@@ -19,6 +19,10 @@ export const ARTIFACT_KINDS = [
   'judgements',
   'comparison',
   'round_result',
+  'features',
+  'feature_comparison',
+  'study_plan',
+  'study',
 ] as const;
 
 export const ArtifactKind = z.enum(ARTIFACT_KINDS);

@@ -148,6 +148,47 @@ export const TrainInfusedRequest = z.strictObject({
 });
 export type TrainInfusedRequest = z.infer<typeof TrainInfusedRequest>;
 
+/**
+ * Result files in `<work_dir>/output`: features.safetensors (`features`, float32, a row an image: the
+ * mean over the tokens of the vision tower's last layer), embedding.jsonl (`image_id` a row), embedding.json.
+ */
+export const EmbedRequest = z.strictObject({
+  ...work,
+  command: z.literal('embed'),
+  images_path: Path.describe('images.jsonl beside the folder `files` of an artifact'),
+  image_roots: ImageRoots,
+  max_images: z.int().positive().nullable().describe('evenly spread over the file; null = all'),
+});
+export type EmbedRequest = z.infer<typeof EmbedRequest>;
+
+const NamedFeatures = z.strictObject({
+  name: z.string(),
+  path: Path.describe('folder with features.safetensors and embedding.jsonl'),
+});
+
+export const Projection = z.strictObject({
+  perplexity: z.number().positive(),
+  seed: z
+    .int()
+    .min(0)
+    .max(2 ** 32 - 1),
+});
+
+/**
+ * Needs no model. Result files in `output_dir`: overlaps.json, distances.jsonl (of every image of the
+ * sets to the reference), points.jsonl (empty without a projection).
+ */
+export const CompareFeaturesRequest = z.strictObject({
+  protocol_version: z.literal(PROTOCOL_VERSION),
+  request_id: z.string().min(1),
+  command: z.literal('compare_features'),
+  output_dir: Path,
+  reference: NamedFeatures,
+  sets: z.array(NamedFeatures).min(1),
+  projection: Projection.nullable().describe('t-SNE of all images'),
+});
+export type CompareFeaturesRequest = z.infer<typeof CompareFeaturesRequest>;
+
 /** Loads nothing into memory: checks that the classes, template and special tokens are there. */
 export const InspectModelRequest = z.strictObject({
   protocol_version: z.literal(PROTOCOL_VERSION),
@@ -172,6 +213,8 @@ export const ModelProcessRequest = z.discriminatedUnion('command', [
   GenerateRequest,
   TrainPreferenceRequest,
   TrainInfusedRequest,
+  EmbedRequest,
+  CompareFeaturesRequest,
   InspectModelRequest,
   DownloadModelRequest,
 ]);
@@ -196,6 +239,8 @@ export const ProgressMessage = z.strictObject({
     'loading',
     'reference',
     'generating',
+    'embedding',
+    'projecting',
     'training',
     'saving',
     'downloading',

@@ -136,6 +136,18 @@ export const Generation = z.strictObject({
 });
 export type Generation = z.infer<typeof Generation>;
 
+/** `embedding.jsonl` of a features artifact: whose features a row of the tensor holds. */
+export const EmbeddedImage = z.strictObject({ image_id: ImageId });
+export type EmbeddedImage = z.infer<typeof EmbeddedImage>;
+
+/** `distances.jsonl` of a feature_comparison artifact. */
+export const FeatureDistance = z.strictObject({
+  set: z.string(),
+  image_id: ImageId,
+  distance: z.number().describe('mean Euclidean distance to the 5 nearest images of the reference'),
+});
+export type FeatureDistance = z.infer<typeof FeatureDistance>;
+
 export const PolicyId = z.strictObject({
   model_sha256: Sha256,
   adapter_sha256: Sha256.nullable().describe('null = the base model'),

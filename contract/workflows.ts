@@ -71,3 +71,8 @@ export interface DescribeOutput {
   readonly description: string | null;
   readonly answer: string | null;
 }
+
+/** Input of `study`: a file with a StudyRequest, registered by the command line. */
+export interface StudyInput {
+  readonly request: SourceRef;
+}

@@ -56,6 +56,24 @@ class LoadedModel:
         encoded = self.model.get_image_features(**on_device, return_dict=True)
         return torch.cat(list(encoded.pooler_output), dim=0)
 
+    @torch.no_grad()
+    def tower_features(self, inputs: dict[str, torch.Tensor]) -> list[float]:
+        """Mean over all tokens of the vision tower's last layer, before the projector.
+
+        Raises:
+            SticflowError: `ModelInvalid` where the family encodes images in no tower of its own.
+        """
+        if not hasattr(self.model, "get_image_features"):
+            raise SticflowError(
+                "ModelInvalid",
+                f"Expected a model with get_image_features to embed images, {type(self.model).__name__} "
+                "has none. Choose a checkpoint of the LLaVA or Qwen-VL family.",
+            )
+        on_device = {name: value.to(self.device) for name, value in inputs.items()}
+        encoded = self.model.get_image_features(**on_device, return_dict=True)
+        tokens_TD = encoded.last_hidden_state.flatten(end_dim=-2)
+        return tokens_TD.float().mean(dim=0).tolist()
+
     def positions(
         self, token_ids: list[int], image_inputs: dict[str, torch.Tensor]
     ) -> torch.Tensor:

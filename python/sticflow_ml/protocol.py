@@ -30,7 +30,15 @@ PROTOCOL_VERSION = 1
 MESSAGE_FD = 3
 
 Phase = Literal[
-    "waiting_for_lock", "loading", "reference", "generating", "training", "saving", "downloading"
+    "waiting_for_lock",
+    "loading",
+    "reference",
+    "generating",
+    "embedding",
+    "projecting",
+    "training",
+    "saving",
+    "downloading",
 ]
 Unit = Literal["items", "steps", "bytes"]
 

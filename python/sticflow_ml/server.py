@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sticflow_ml.contract import (
+    CompareFeaturesRequest,
     DownloadModelRequest,
+    EmbedRequest,
     GenerateRequest,
     HfEngine,
     InspectModelRequest,
@@ -27,8 +29,8 @@ from sticflow_ml.work_folder import locked
 if TYPE_CHECKING:
     from sticflow_ml.vllm_engine import WarmVllm
 
-WorkRequest = GenerateRequest | TrainPreferenceRequest | TrainInfusedRequest
-Request = WorkRequest | InspectModelRequest | DownloadModelRequest
+WorkRequest = GenerateRequest | TrainPreferenceRequest | TrainInfusedRequest | EmbedRequest
+Request = WorkRequest | CompareFeaturesRequest | InspectModelRequest | DownloadModelRequest
 
 
 class Server:
@@ -56,6 +58,10 @@ class Server:
             from sticflow_ml.inspect_model import inspect_model
 
             inspect_model(Path(request.path), reporter)
+        elif isinstance(request, CompareFeaturesRequest):
+            from sticflow_ml.compare_features import compare_features
+
+            compare_features(request, reporter)
         else:
             self._work(request, reporter)
 
@@ -101,10 +107,12 @@ class _ModelCommands:
     def __init__(self) -> None:
         # Ten seconds of imports, on the first request only.
         from sticflow_ml.adapters import WarmPolicy
+        from sticflow_ml.embed import embed
         from sticflow_ml.generate import generate
         from sticflow_ml.infused_training import train_infused
         from sticflow_ml.preference_training import train_preference
 
+        self._embed = embed
         self._generate = generate
         self._train_preference = train_preference
         self._train_infused = train_infused
@@ -119,6 +127,8 @@ class _ModelCommands:
         try:
             if isinstance(request, GenerateRequest):
                 self._generate(request, **common)
+            elif isinstance(request, EmbedRequest):
+                self._embed(request, **common)
             elif isinstance(request, TrainPreferenceRequest):
                 self._train_preference(request, **common)
             else:
