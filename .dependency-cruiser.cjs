@@ -22,8 +22,9 @@ const BORDERS = {
     // Reading users' files; eslint forbids the writing half of node:fs in this folder.
     node: ['fs', 'fs/promises', 'path'],
   },
+  studies: { values: ['contract/', 'benchmarks/'], types: [], npm: ['zod'], node: [] },
   activities: {
-    values: ['contract/', 'store/', 'report/', 'benchmarks/'],
+    values: ['contract/', 'store/', 'report/', 'benchmarks/', 'studies/'],
     types: [],
     npm: ['@temporalio/activity', '@temporalio/common', 'sharp', 'execa', 'openai', 'yaml', 'zod'],
     node: 'all',
@@ -48,7 +49,7 @@ const BORDERS = {
     node: 'all',
   },
   cli: {
-    values: ['contract/', 'store/', 'report/', 'benchmarks/', 'workers/'],
+    values: ['contract/', 'store/', 'report/', 'benchmarks/', 'studies/', 'workers/'],
     types: ['workflows/'],
     npm: [
       '@temporalio/client',

@@ -40,7 +40,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['cli/**/*.ts', 'bench/**/*.ts', 'chaos/**/*.ts', 'study/**/*.ts', 'scripts/**/*.ts'],
+    files: ['cli/**/*.ts', 'bench/**/*.ts', 'chaos/**/*.ts', 'scripts/**/*.ts'],
     rules: { 'no-console': 'off' },
   },
   {

@@ -75,13 +75,12 @@ export function testsOf(
   return tests;
 }
 
-/** What each image adds to one measure; images that it is not about are left out. */
-export function clustersOf(
-  items: readonly ScoredItem[],
-  measure: string,
-  benchmark: string,
-): Map<string, Cluster> {
-  const definition = definitionsFor(items, benchmark).get(measure);
+/**
+ * What each image adds to one of the measures that every benchmark has; images that it is not about are
+ * left out.
+ */
+export function clustersOf(items: readonly ScoredItem[], measure: string): Map<string, Cluster> {
+  const definition = definitionsFor(items, 'any').get(measure);
   return definition === undefined ? new Map<string, Cluster>() : byImage(items, definition);
 }
 

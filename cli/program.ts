@@ -20,6 +20,7 @@ import { schemaCommand } from './commands/schema.ts';
 import { scoreCommand } from './commands/score.ts';
 import { statusCommand } from './commands/status.ts';
 import { stopCommand } from './commands/stop.ts';
+import { studyCommand } from './commands/study.ts';
 import { upCommand } from './commands/up.ts';
 import { packageVersion, versionCommand } from './commands/version.ts';
 import { watchCommand } from './commands/watch.ts';
@@ -47,7 +48,7 @@ const GROUPS = {
     retryCommand,
   ],
   'Server and workers': [upCommand, downCommand, workerCommand],
-  Evaluation: [evalCommand, compareCommand, scoreCommand],
+  Evaluation: [evalCommand, compareCommand, scoreCommand, studyCommand],
   Reference: [schemaCommand, versionCommand],
 } as const;
 

@@ -10,15 +10,16 @@ import type { TrainingRow } from './input.ts';
 import { measureLabel, POLICY_ORDER, verdict } from './measures.ts';
 
 /** Four to a row on a desk, one to a row on a phone, never scaled down: labels stay readable. */
-const WIDTH = 200;
+export const WIDTH = 200;
 
-const POLICY_COLORS: Record<EvaluatedPolicy, string> = {
+export const POLICY_COLORS: Record<EvaluatedPolicy, string> = {
   base: 'var(--base)',
   preference_training: 'var(--preference)',
   infused_training: 'var(--infused)',
 };
 
-const THEME = {
+/** Shared by all charts of all pages. */
+export const THEME = {
   background: 'transparent',
   font: 'sans-serif',
   padding: 4,

@@ -4,6 +4,7 @@
  */
 import type { JSX } from 'preact';
 import { renderToString } from 'preact-render-to-string';
+import { contentSecurityPolicy } from './content-security-policy.ts';
 import { type Drawings, drawCharts } from './drawings.ts';
 import { allVisible } from './format.ts';
 import type { ReportInput } from './input.ts';
@@ -27,19 +28,6 @@ export async function renderReport(given: ReportInput): Promise<string> {
   const policy = await contentSecurityPolicy(STYLE);
   const page = renderToString(<Page input={input} drawings={drawings} policy={policy} />);
   return `<!doctype html>\n${page}\n`;
-}
-
-/** Denies everything but inline `data:` images and exactly this style sheet. */
-async function contentSecurityPolicy(style: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(style));
-  const hash = btoa(String.fromCharCode(...new Uint8Array(digest)));
-  return [
-    "default-src 'none'",
-    'img-src data:',
-    `style-src 'sha256-${hash}'`,
-    "base-uri 'none'",
-    "form-action 'none'",
-  ].join('; ');
 }
 
 const SECTIONS = [

@@ -72,6 +72,40 @@ export function judgeDir(workspace: string, what: 'replies' | 'pace' | 'spending
   return join(workspace, 'judge', what);
 }
 
+export function studiesDir(workspace: string): string {
+  return join(workspace, 'studies');
+}
+
+/** @throws RangeError when the id is not 1-80 of a-z, 0-9 and - */
+export function studyDir(workspace: string, studyId: string): string {
+  if (!RUN_ID.test(studyId)) {
+    throw new RangeError(`Expected a study id of 1-80 of a-z, 0-9 and -, got "${studyId}"`);
+  }
+  return join(studiesDir(workspace), studyId);
+}
+
+/** What a study was started with: the workflow's input names this file. */
+export function studyRequestFile(workspace: string, studyId: string): string {
+  return join(studyDir(workspace, studyId), 'request.json');
+}
+
+/** A copy of the result, for when no server runs. */
+export function studyResultFile(workspace: string, studyId: string): string {
+  return join(studyDir(workspace, studyId), 'study.json');
+}
+
+/** Name of a study's page below {@link studyDir}. */
+export const STUDY_PAGE = 'study.html';
+
+export function studyPageFile(workspace: string, studyId: string): string {
+  return join(studyDir(workspace, studyId), STUDY_PAGE);
+}
+
+/** Images that an arm of a study selected: PNG files, named by their hash. */
+export function selectedImagesDir(workspace: string, key: string): string {
+  return join(studiesDir(workspace), 'images', ArtifactKey.parse(key));
+}
+
 export function logsDir(workspace: string): string {
   return join(workspace, 'logs');
 }
@@ -121,6 +155,16 @@ export function packageRoot(): string {
 
 export function configDir(): string {
   return join(packageRoot(), 'config');
+}
+
+/** Descriptions of the studies that ship with the package. */
+export function studyDescriptionsDir(): string {
+  return join(configDir(), 'studies');
+}
+
+/** Published figures that studies stand beside. */
+export function paperResultsFile(): string {
+  return join(configDir(), 'paper-results.json');
 }
 
 /** Folder that goes on PYTHONPATH. */

@@ -4,3 +4,4 @@ export { evaluation } from './evaluation-run.ts';
 export { round } from './round.ts';
 export { selfTraining } from './self-training.ts';
 export { shards } from './shards.ts';
+export { study } from './study.ts';

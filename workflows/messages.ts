@@ -5,8 +5,11 @@
 import { defineQuery, defineSignal, defineUpdate } from '@temporalio/workflow';
 import { STATUS_QUERY, UPDATES } from '../contract/api.ts';
 import type { RunStatus, StageStatus } from '../contract/status.ts';
+import type { StudyStatus } from '../contract/study.ts';
 
 export const statusQuery = defineQuery<RunStatus>(STATUS_QUERY);
+/** The same name, asked of a study. */
+export const studyStatusQuery = defineQuery<StudyStatus>(STATUS_QUERY);
 
 /** What `extend_rounds` takes: how many rounds to add to those that are planned. */
 export interface ExtendRounds {

@@ -14,6 +14,7 @@ import {
 } from '@temporalio/workflow';
 import type { Activities, GpuActivities } from '../contract/activities.ts';
 import { TASK_QUEUES } from '../contract/api.ts';
+import type { StudyActivities, StudyGpuActivities } from '../contract/study-activities.ts';
 
 /**
  * Attempts follow each other quickly and never further apart than 10 s: together with the
@@ -113,5 +114,25 @@ export const training = proxyActivities<Pick<GpuActivities, 'trainPreference' | 
     // A restart of the worker costs an attempt too, so attempts are no budget for training: the
     // number only ends a crash loop, after several hours of loading and dying.
     maximumAttempts: 1000,
+  }),
+);
+
+/** A study's own work: reads the scores of all its runs, compares features, draws a page. */
+export const studying = proxyActivities<StudyActivities>(
+  cpu({
+    // t-SNE of some thousand images on a slow machine; the rest takes seconds.
+    startToCloseTimeout: '2h',
+    // As bookkeeping: what fails so often is a defect.
+    maximumAttempts: 20,
+  }),
+);
+
+/** Features of images: as a shard of texts, and as long. */
+export const embedding = proxyActivities<StudyGpuActivities>(
+  gpu({
+    // 5,000 images at one a second are an hour and a half.
+    startToCloseTimeout: '24h',
+    // As generation: each loss of a machine costs an attempt.
+    maximumAttempts: 100,
   }),
 );

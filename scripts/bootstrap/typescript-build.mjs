@@ -14,6 +14,7 @@ const SOURCE_FOLDERS = [
   'contract',
   'report',
   'store',
+  'studies',
   'workers',
   'workflows',
 ];

@@ -1,8 +1,12 @@
 /** The contract of every activity by name: what a fake may be given and what it may answer. */
 import type { z } from 'zod';
 import * as contract from '../../contract/activities.ts';
+import * as study from '../../contract/study-activities.ts';
 
-export type AllActivities = contract.Activities & contract.GpuActivities;
+export type AllActivities = contract.Activities &
+  contract.GpuActivities &
+  study.StudyActivities &
+  study.StudyGpuActivities;
 export type ActivityName = keyof AllActivities;
 export type Input<N extends ActivityName> = Parameters<AllActivities[N]>[0];
 export type Output<N extends ActivityName> = Awaited<ReturnType<AllActivities[N]>>;
@@ -43,6 +47,12 @@ export const ACTIVITY_SCHEMAS: { readonly [N in ActivityName]: Schemas<N> } = {
   generateOne: { input: contract.GenerateOneInput, output: contract.GenerateOneOutput },
   trainPreference: { input: contract.TrainPreferenceInput, output: contract.TrainOutput },
   trainInfused: { input: contract.TrainInfusedInput, output: contract.TrainOutput },
+  prepareStudy: { input: study.PrepareStudyInput, output: study.PrepareStudyOutput },
+  studyRun: { input: study.StudyRunInput, output: study.StudyRunOutput },
+  embedImages: { input: study.EmbedImagesInput, output: study.EmbedImagesOutput },
+  compareFeatures: { input: study.CompareFeaturesInput, output: study.CompareFeaturesOutput },
+  selectImages: { input: study.SelectImagesInput, output: study.SelectImagesOutput },
+  writeStudy: { input: study.WriteStudyInput, output: study.WriteStudyOutput },
 };
 
 /** Those a GPU worker registers; the others belong to a CPU worker. */
@@ -51,4 +61,5 @@ export const GPU_ACTIVITIES: readonly ActivityName[] = [
   'generateOne',
   'trainPreference',
   'trainInfused',
+  'embedImages',
 ];

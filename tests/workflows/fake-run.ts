@@ -4,6 +4,7 @@
  */
 import type { RunPlan } from '../../contract/activities.ts';
 import type { ArtifactKind, ArtifactRef } from '../../contract/artifact.ts';
+import { ExperimentConfig } from '../../contract/config.ts';
 import type { FailureCode } from '../../contract/failures.ts';
 import type { Measure } from '../../contract/measures.ts';
 import { canonicalJson, sha256Hex } from '../../store/canonical.ts';
@@ -11,7 +12,19 @@ import { SticflowError } from '../../store/errors.ts';
 import type { ActivityName, Input, Output } from './activity-schemas.ts';
 import { Hold } from './hold.ts';
 
+/** What `prepareStudy` answers; runs are named by the fake runs that serve them. */
+export interface StudySettings {
+  readonly run_ids: readonly string[];
+  /** By run: the run that comes first. */
+  readonly after: readonly (number | null)[];
+  readonly unavailable: readonly number[];
+  readonly selects: readonly number[];
+  readonly features_run: number | null;
+  readonly feature_sets: readonly string[];
+}
+
 export interface RunSettings {
+  readonly study?: Partial<StudySettings>;
   readonly plan?: Partial<RunPlan>;
   readonly num_images?: number;
   readonly num_instructions?: number;
@@ -57,6 +70,23 @@ const PLAN: RunPlan = {
   stop_without_gain: false,
 };
 
+const STUDY: StudySettings = {
+  run_ids: [],
+  after: [],
+  unavailable: [],
+  selects: [],
+  features_run: null,
+  feature_sets: [],
+};
+
+/** As `studyRun` hands it to a run; a fake run has its settings. */
+const CONFIG_OF_STUDIES = ExperimentConfig.parse({
+  name: 'fake',
+  model: { source: 'builtin:scenes/model' },
+  images: { source: 'builtin:scenes/images/unlabelled' },
+  training_stages: ['preference_training'],
+});
+
 /** A gain beyond doubt. */
 export const GAIN: Measure = { value: 0.1, low: 0.05, high: 0.15, n: 40 };
 /** Worse beyond doubt. */
@@ -79,6 +109,10 @@ export class FakeRun {
   constructor(runId: string, settings: RunSettings) {
     this.runId = runId;
     this.#settings = settings;
+  }
+
+  get #study(): StudySettings {
+    return { ...STUDY, ...this.#settings.study };
   }
 
   get plan(): RunPlan {
@@ -195,6 +229,30 @@ export class FakeRun {
     }),
     trainPreference: (input) => ({ adapter: artifact('adapter', input), summary: { steps: 3 } }),
     trainInfused: (input) => ({ adapter: artifact('adapter', input), summary: { steps: 2 } }),
+    prepareStudy: (input) => ({
+      study_id: 'a-study',
+      plan: artifact('study_plan', input),
+      title: 'A study',
+      runs: this.#study.run_ids.map((_, run) => ({
+        arm: `arm-${String(run)}`,
+        seed: 0,
+        after: this.#study.after[run] ?? null,
+        available: !this.#study.unavailable.includes(run),
+        selects_images: this.#study.selects.includes(run),
+      })),
+      features_run: this.#study.features_run,
+      feature_sets: [...this.#study.feature_sets],
+      max_feature_images: 1000,
+    }),
+    studyRun: ({ run }) => ({
+      run_id: this.#study.run_ids[run] ?? '',
+      config: CONFIG_OF_STUDIES,
+      target_set: this.#study.selects.includes(run) ? 'dev' : null,
+    }),
+    embedImages: (input) => ({ features: artifact('features', input) }),
+    compareFeatures: (input) => ({ feature_comparison: artifact('feature_comparison', input) }),
+    selectImages: () => ({ images: `source:${'5'.repeat(32)}` }),
+    writeStudy: (input) => ({ study: artifact('study', input), page: 'study.html' }),
   };
 }
 

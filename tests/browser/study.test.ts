@@ -1,0 +1,62 @@
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { renderStudy } from '../../report/study.tsx';
+import { HOSTILE_TEXTS } from '../unit/report/hostile.ts';
+import { poisonedStudy, studyPage } from '../unit/report/study-fixture.ts';
+import { fileUrl, startBrowser, withoutBrowser } from './chromium.ts';
+
+describe.skipIf(withoutBrowser())('the page of a study in a browser', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await startBrowser();
+  });
+  afterAll(async () => {
+    await browser.close();
+  });
+
+  async function open(html: string, width: number) {
+    const page = await browser.newPage({ viewport: { width, height: 844 } });
+    const incidents: string[] = [];
+    const url = await fileUrl(html);
+    page.on('dialog', (dialog) => {
+      incidents.push(`dialog ${dialog.message()}`);
+      void dialog.dismiss();
+    });
+    page.on('request', (request) => {
+      if (request.url() !== url) incidents.push(`request ${request.url()}`);
+    });
+    page.on('console', (message) => incidents.push(`console ${message.text()}`));
+    await page.goto(url, { waitUntil: 'load' });
+    return { page, incidents };
+  }
+
+  it.each([1280, 390])('fits %i px and draws every chart', async (width) => {
+    const { page, incidents } = await open(await renderStudy(studyPage()), width);
+
+    const overflow = await page.evaluate(
+      () => document.documentElement.scrollWidth - window.innerWidth,
+    );
+    const heights = await page
+      .locator('.drawing svg')
+      .evaluateAll((charts) => charts.map((chart) => chart.getBoundingClientRect().height));
+    expect(overflow).toBe(0);
+    expect(incidents).toEqual([]);
+    expect(heights).toHaveLength(4);
+    expect(Math.min(...heights)).toBeGreaterThan(60);
+    await page.close();
+  });
+
+  it('stays inert and fits a phone with hostile texts in every place', async () => {
+    for (const hostile of HOSTILE_TEXTS) {
+      const { page, incidents } = await open(await renderStudy(poisonedStudy(hostile)), 390);
+
+      expect(incidents).toEqual([]);
+      expect(await page.locator('script, iframe, form, base, link, object, embed').count()).toBe(0);
+      const overflow = await page.evaluate(
+        () => document.documentElement.scrollWidth - window.innerWidth,
+      );
+      expect(overflow).toBe(0);
+      await page.close();
+    }
+  });
+});
