@@ -32,6 +32,10 @@ export function StudyFeatures(props: {
         </>
       )}
       <h3>Overlap with the unlabelled images</h3>
+      <p class="lead">
+        Mixing is 1 and MMD about 0 where both sets are of one distribution. The Fréchet distance is
+        larger the fewer images a set has: compare it between sets of one size only.
+      </p>
       <OverlapTable features={features} />
       <Correlation features={features} />
     </Section>
@@ -89,12 +93,16 @@ function Correlation({ features }: { readonly features: FeaturesResult }): JSX.E
   return (
     <p class="lead">
       Over {count(n)} images, Spearman's correlation of an image's distance to its nearest
-      unlabelled images with its gain is {value.toFixed(2)} ({CONFIDENCE} interval {low.toFixed(2)}{' '}
-      to {high.toFixed(2)}):{' '}
+      unlabelled images with its gain is {signed(value)} ({CONFIDENCE} interval {signed(low)} to{' '}
+      {signed(high)}):{' '}
       {shown
         ? `images that are ${value < 0 ? 'near' : 'far'} gain more`
         : 'no connection is shown, the interval includes zero'}
       .
     </p>
   );
+}
+
+function signed(correlation: number): string {
+  return correlation.toFixed(2).replace('-', '\u2212');
 }

