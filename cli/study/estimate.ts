@@ -21,7 +21,7 @@ export async function estimateOf(request: StudyRequest): Promise<string> {
       : `; ${String(work.num_unavailable)} more are not available in this version`;
   const counts =
     `At most ${number(work.num_texts)} texts, ${number(work.num_examples)} trained examples and ` +
-    `${number(work.num_evaluations)} evaluations in ${number(work.num_runs)} runs${unavailable}; what runs share is made once.`;
+    `${number(work.num_evaluations)} evaluations in ${number(work.num_runs)} ${work.num_runs === 1 ? 'run' : 'runs'}${unavailable}; what runs share is made once.`;
   if (isScenes) return `${counts}\nAbout ${duration(scenesSeconds(work))} on one core, or less.`;
   const paper = parseJson(
     await readFile(paperResultsFile(), 'utf8'),

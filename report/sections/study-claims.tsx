@@ -10,12 +10,12 @@ export function StudyClaims(props: {
   readonly input: StudyPageInput;
   readonly svg: string | null;
 }): JSX.Element {
-  const { claims } = props.input.result;
+  const { claims, seeds } = props.input.result;
   return (
     <Section
       id="claims"
       title="Claims"
-      lead={`A claim holds, or does not, when the whole ${CONFIDENCE} interval of the paired difference lies on one side of zero; else it is undecided. Intervals are over seeds and images (pigeonhole bootstrap); with a single seed nothing is decided. No correction for the number of claims is made.`}
+      lead={`A claim holds, or does not, when the whole ${CONFIDENCE} interval of the paired difference lies on one side of zero; else it is undecided. Intervals are over seeds and images (pigeonhole bootstrap); with a single seed nothing is decided. No correction for the number of claims is made.${fewSeeds(seeds.length)}`}
     >
       <div class={props.svg === null ? '' : 'claims-and-chart'}>
         <div class="scroll">
@@ -45,6 +45,14 @@ export function StudyClaims(props: {
       </div>
     </Section>
   );
+}
+
+/** From five seeds on the resampled seeds spread about as they should. */
+const ENOUGH_SEEDS = 5;
+
+function fewSeeds(count: number): string {
+  if (count >= ENOUGH_SEEDS) return '';
+  return ` With ${counted(count, 'seed')} the part of an interval that comes from seeds is too narrow: take ${String(ENOUGH_SEEDS)} or more for figures to quote.`;
 }
 
 function Claim(props: { readonly claim: ClaimResult; readonly number: number }): JSX.Element {

@@ -32,6 +32,12 @@ describe('the page of a study', async () => {
     );
   });
 
+  it('warns of intervals over few seeds', () => {
+    expect(text).toContain(
+      'With 2 seeds the part of an interval that comes from seeds is too narrow',
+    );
+  });
+
   it('has a row for every policy, also where nothing was measured', () => {
     expect(text).toContain('POVID-like 0 seeds not measured not measured');
     expect(text).toContain('70.0 % 68.0 to 72.0');
