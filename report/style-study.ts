@@ -6,7 +6,8 @@ export const STUDY_STYLE = `
 .verdict.does_not_hold { color: var(--worse); }
 .verdict.undecided, .verdict.not_measured { color: var(--ink-soft); font-weight: 400; }
 table.claims td:nth-child(2), table.claims thead th:nth-child(2) { text-align: left; }
-table.claims td:nth-child(2) { min-width: 14rem; }
+table.claims td:nth-child(2) { min-width: 12rem; }
+table.claims th, table.claims td:not(:nth-child(2)) { overflow-wrap: normal; }
 .claims-and-chart { display: grid; grid-template-columns: minmax(0, 1fr) 18rem; gap: 2rem; align-items: start; }
 .scroll { overflow-x: auto; }
 .charts.wide { grid-template-columns: repeat(auto-fill, minmax(min(26rem, 100%), 1fr)); }
