@@ -58,7 +58,7 @@ function overNumbers(points: readonly RowPoint[]): TopLevelSpec {
     type: 'quantitative',
     title: null,
     scale: { zero: true, nice: true },
-    axis: { tickCount: 5, grid: false },
+    axis: { tickCount: 5, tickMinStep: 1, grid: false },
   } as const;
   const color = policyColor();
   return {

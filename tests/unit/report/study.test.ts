@@ -49,7 +49,7 @@ describe('the page of a study', async () => {
   });
 
   it('shows failed and missing runs with the reason, on top and in the list', () => {
-    expect(text).toContain('2 runs of 3 gave no figures ( not available, failed ): see Runs.');
+    expect(text).toContain('2 runs of 3 gave no figures (not available, failed): see Runs.');
     expect(text).toContain('failed The loss of step 2 is not finite.');
     expect(text).toContain('not available in this version: the arm "povid" needs strategy');
   });
