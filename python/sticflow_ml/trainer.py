@@ -252,6 +252,7 @@ class _StageTrainer(Trainer):
         # To the library all passes are one, because they are in the order.
         values["epoch"] = (self.state.epoch or 0.0) * self._num_epochs
         self._metrics.append(step, {**values, **means})
+        self._workplace.faults.reach(f"{self._name}.logged")
         self._workplace.reporter.progress("training", step, self.state.max_steps, "steps")
         if self._workplace.lifeline.stop_requested:
             self.control.should_save = True
@@ -275,6 +276,7 @@ class _StageTrainer(Trainer):
             # Metrics have a file of their own; here they would grow with every checkpoint.
             self.state.log_history = []
             self.state.save_to_json(str(folder / STATE_FILE))
+            self._workplace.faults.reach(f"{self._name}.save_filled")
 
         self._metrics.sync()
         write_checkpoint(

@@ -209,6 +209,7 @@ def _fill(
 ) -> None:
     weights = adapter_weights(training.policy)
     save_file(weights, str(folder / ADAPTER_WEIGHTS), metadata={"format": "pt"})
+    training.workplace.faults.reach(f"{training.request.command}.output_half")
     # It names the base by its sha256 (adapters.py), never by a path of this machine.
     config = {**training.policy.peft_config["default"].to_dict(), "inference_mode": True}
     text = json.dumps(config, indent=2, sort_keys=True, default=sorted)
