@@ -137,6 +137,12 @@ function checkAcrossFields(
       'vllm needs a GPU, but model.device is cpu; set model.device to auto or cuda, or generation.engine to hf',
     );
   }
+  if (config.model.dtype === 'float16') {
+    issue(
+      ['model', 'dtype'],
+      'float16 cannot train: its gradients vanish or overflow; use bfloat16 or float32',
+    );
+  }
   for (const stage of config.training_stages) {
     const { global_batch_size, micro_batch_size } = config[stage];
     if (global_batch_size % micro_batch_size !== 0) {

@@ -19,6 +19,9 @@ from sticflow_ml.work_folder import sha256_of_json
 
 Message = UserMessage | AssistantMessage
 
+# What LLaVA's processors count image tokens by; None where the checkpoint does not say.
+_COUNTING = ("patch_size", "vision_feature_select_strategy")
+
 
 @dataclass(frozen=True)
 class Turn:
@@ -59,6 +62,7 @@ def load_processor(path: Path, image_backend: str | None) -> ProcessorMixin:
             f"{type(processor).__name__}. Add preprocessor_config.json and processor_config.json "
             "of the checkpoint.",
         )
+    _require_fields(processor)
     actual = "pil" if type(processor.image_processor).__name__.endswith("Pil") else "torchvision"
     if image_backend not in (None, actual):
         raise SticflowError(
@@ -67,6 +71,21 @@ def load_processor(path: Path, image_backend: str | None) -> ProcessorMixin:
             f"runs on {actual} here. Set model.image_backend to {actual}, or install torchvision.",
         )
     return processor
+
+
+def _require_fields(processor: ProcessorMixin) -> None:
+    """Refuse a processor of LLaVA's kind that does not know how many tokens an image has."""
+    missing = [name for name in _COUNTING if getattr(processor, name, "not of this family") is None]
+    if missing:
+        raise SticflowError(
+            "ModelInvalid",
+            f"Expected {' and '.join(missing)} in processor_config.json, found "
+            f"{'them' if len(missing) > 1 else 'it'} missing: checkpoints from before transformers "
+            "4.46 have none. Add patch_size from vision_config in config.json, "
+            "vision_feature_select_strategy from config.json, and num_additional_image_tokens 1 "
+            "where the vision tower has a class token (CLIP).",
+            missing=missing,
+        )
 
 
 class Chat:

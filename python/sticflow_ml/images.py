@@ -87,16 +87,32 @@ class Images:
         self._cache.move_to_end(key)
         if not encoded or self._encode is None or cached.features_TD is not None:
             return cached
+        features_TD = self._encode(cached.inputs)
+        self._require_counted(image, cached.replacement, len(features_TD))
         without_pixels = {
             name: value for name, value in cached.inputs.items() if "pixel" not in name
         }
         finished = ProcessedImage(
-            inputs=without_pixels,
-            replacement=cached.replacement,
-            features_TD=self._encode(cached.inputs),
+            inputs=without_pixels, replacement=cached.replacement, features_TD=features_TD
         )
         self._keep(key, finished)
         return finished
+
+    def _require_counted(self, image: ImageFile, replacement: str, num_features: int) -> None:
+        """Refuse a processor that counts other than the vision tower (transformers issue 36002)."""
+        num_tokens = replacement.count(self._processor.image_token)
+        if num_tokens == num_features:
+            return
+        raise SticflowError(
+            "ModelInvalid",
+            f"Expected as many image tokens as the vision tower makes features, got {num_tokens} "
+            f"tokens and {num_features} features for {image.root}/{image.file}. Mend patch_size, "
+            "vision_feature_select_strategy and num_additional_image_tokens in "
+            "processor_config.json: they must be those of config.json and its vision tower.",
+            image=image.file,
+            num_tokens=num_tokens,
+            num_features=num_features,
+        )
 
     def _keep(self, key: tuple[str, str], image: ProcessedImage) -> None:
         before = self._cache.get(key)

@@ -107,6 +107,7 @@ def run_training(
     output = work_dir / "output"
     identity = _identity(request, Path(data_path))
     if not _is_finished(output, identity):
+        _require_range(request)
         try:
             loaded, policy = warm.for_training(
                 request.model,
@@ -146,6 +147,17 @@ def require_one_image(example_id: str, messages: Sequence[UserMessage | Assistan
             f"{counts} images by turn.",
             example_id=example_id,
         )
+
+
+def _require_range(request: TrainRequest) -> None:
+    """Refuse float16: small gradients become 0 in it, and DPO's are small (LLM-Dojo issue 23)."""
+    if request.model.dtype != "float16":
+        return
+    raise SticflowError(
+        "ConfigInvalid",
+        "Expected model.dtype bfloat16 or float32 for a training, got float16: its gradients "
+        "vanish or overflow. Set model.dtype to bfloat16, or to float32 where that is missing.",
+    )
 
 
 def _train(

@@ -73,7 +73,8 @@ def test_every_family_answers_every_request_in_order(request_for, family: str) -
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_text_does_not_depend_on_the_batch_it_is_written_in(request_for, family: str) -> None:
-    # transformers issues 32268 and 30962: right padding changed texts silently
+    # transformers issues 32268 and 30962, LLaVA issues 709 and 754, LLaVA-NeXT issues 365 and 398:
+    # right padding changed texts silently
     alone = request_for("alone", family=family, batch_size=1)
     together = request_for("together", family=family, batch_size=NUM_ROWS)
 
@@ -104,7 +105,7 @@ def test_the_seed_of_a_row_decides_its_sampled_text_and_no_other(request_for) ->
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_image_decides_the_text(request_for, family: str) -> None:
-    # transformers issue 43386: a fall-back to text-only generation would not fail
+    # transformers issues 43386 and 44436: a fall-back to text-only generation would not fail
     rows = generation_rows(3, temperature=0, max_new_tokens=12)
     other = [{**row, "image": {"root": "images", "file": "3.png"}} for row in rows]
     first = request_for("first", family=family, rows=rows)

@@ -1,4 +1,8 @@
-"""One row `[prompt + image | chosen | rejected]` scores as two plain passes of the model do."""
+"""One row `[prompt + image | chosen | rejected]` scores as two plain passes of the model do.
+
+What li-plus/flash-pref does by patching and trl pull request 7328 for text: no text of a pair may see
+the other, and the positions of both go on from the prompt.
+"""
 
 from __future__ import annotations
 

@@ -133,6 +133,7 @@ def test_a_training_killed_anywhere_ends_with_the_same_bytes(
 
 
 def test_the_first_loss_is_log_2_plus_the_likelihood_term(world: Path, tmp_path: Path) -> None:
+    # trl pull request 6527
     _train(_request(world, tmp_path / "w", "train_preference"))
 
     first = json.loads((tmp_path / "w" / "output" / "metrics.jsonl").read_text().splitlines()[0])
@@ -193,6 +194,7 @@ def test_a_damaged_checkpoint_is_told_and_an_older_one_used(world: Path, tmp_pat
 
 
 def test_a_loss_that_is_not_finite_names_step_and_examples(world: Path, tmp_path: Path) -> None:
+    # LLaMA-Factory issues 1103 and 1874
     request = _request(
         world,
         tmp_path / "w",

@@ -69,13 +69,13 @@ def test_the_loss_is_dpo_plus_the_weighted_likelihood(
 
 @pytest.mark.parametrize("reduction", ["sum", "sequence", "token"])
 def test_weight_zero_is_plain_dpo(reduction: NllReduction) -> None:
-    # trl issue 1868: alpha once weighed the other term
+    # trl issue 1868, trl pull requests 1705 and 1904: alpha once weighed the other term
     assert _loss(reduction, 0.0) == pytest.approx(_dpo_by_hand(), rel=1e-12)
 
 
 @pytest.mark.parametrize("reduction", ["sum", "sequence", "token"])
 def test_shares_of_micro_batches_add_up_to_the_loss_of_the_batch(reduction: NllReduction) -> None:
-    # trl issue 5375: a mean over each micro-batch depends on how the batch is cut
+    # trl issue 5375, unsloth pull request 8261: a mean over each micro-batch depends on how the batch is cut
     shares = [_loss(reduction, WEIGHT, slice(place, place + 1)) for place in (0, 1)]
 
     assert sum(shares) == pytest.approx(_loss(reduction, WEIGHT), rel=1e-12)
@@ -142,6 +142,7 @@ def test_the_answer_loss_is_the_mean_cross_entropy_of_the_answer_tokens() -> Non
 
 
 def test_log_probabilities_of_half_precision_logits_are_float32() -> None:
+    # LLM-Dojo issue 23
     logits_TV = torch.randn(3, 11, generator=torch.Generator().manual_seed(0)).bfloat16()
     picks_T = torch.tensor([0, 4, 10])
 

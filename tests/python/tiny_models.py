@@ -7,6 +7,7 @@ Tests import `build`; end-to-end tests run `python tests/python/tiny_models.py l
 from __future__ import annotations
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -77,6 +78,20 @@ IDEFICS_TEMPLATE = (
 )
 
 
+@dataclass(frozen=True)
+class Geometry:
+    """Sizes in pixels that decide how many tokens an image has; `grid` is of LLaVA-NeXT."""
+
+    image_size: int = 32
+    patch_size: int = 8
+    grid: tuple[tuple[int, int], ...] = ((32, 64), (64, 32), (64, 64))
+
+
+SMALL = Geometry()
+# As llava-hf's checkpoints have it (preprocessor_config.json).
+CLIP_336 = Geometry(336, 14, ((336, 672), (672, 336), (672, 672), (1008, 336), (336, 1008)))
+
+
 def tokenizer() -> PreTrainedTokenizerFast:
     """Return a byte-level BPE tokenizer: any text survives a round trip."""
     backend = Tokenizer(models.BPE())
@@ -117,32 +132,33 @@ def _text_config(words: PreTrainedTokenizerFast) -> LlamaConfig:
     )
 
 
-def _vision_config() -> CLIPVisionConfig:
+def _vision_config(geometry: Geometry) -> CLIPVisionConfig:
     return CLIPVisionConfig(
         hidden_size=32,
         intermediate_size=48,
         num_hidden_layers=2,
         num_attention_heads=2,
-        image_size=32,
-        patch_size=8,
+        image_size=geometry.image_size,
+        patch_size=geometry.patch_size,
         initializer_range=0.3,
     )
 
 
-def _llava(words: PreTrainedTokenizerFast):
+def _llava(words: PreTrainedTokenizerFast, geometry: Geometry):
+    side = geometry.image_size
     config = LlavaConfig(
-        vision_config=_vision_config(),
+        vision_config=_vision_config(geometry),
         text_config=_text_config(words),
         image_token_id=words.convert_tokens_to_ids("<image>"),
         vision_feature_layer=-2,
     )
     images = CLIPImageProcessorPil(
-        size={"shortest_edge": 32}, crop_size={"height": 32, "width": 32}
+        size={"shortest_edge": side}, crop_size={"height": side, "width": side}
     )
     processor = LlavaProcessor(
         image_processor=images,
         tokenizer=words,
-        patch_size=8,
+        patch_size=geometry.patch_size,
         vision_feature_select_strategy="default",
         num_additional_image_tokens=1,
         chat_template=LLAVA_TEMPLATE,
@@ -150,24 +166,24 @@ def _llava(words: PreTrainedTokenizerFast):
     return LlavaForConditionalGeneration(config), processor
 
 
-def _llava_next(words: PreTrainedTokenizerFast):
-    grid = [[32, 64], [64, 32], [64, 64]]
+def _llava_next(words: PreTrainedTokenizerFast, geometry: Geometry):
+    side, grid = geometry.image_size, [list(size) for size in geometry.grid]
     config = LlavaNextConfig(
-        vision_config=_vision_config(),
+        vision_config=_vision_config(geometry),
         text_config=_text_config(words),
         image_token_id=words.convert_tokens_to_ids("<image>"),
         image_grid_pinpoints=grid,
         vision_feature_layer=-2,
     )
     images = LlavaNextImageProcessorPil(
-        size={"shortest_edge": 32},
-        crop_size={"height": 32, "width": 32},
+        size={"shortest_edge": side},
+        crop_size={"height": side, "width": side},
         image_grid_pinpoints=grid,
     )
     processor = LlavaNextProcessor(
         image_processor=images,
         tokenizer=words,
-        patch_size=8,
+        patch_size=geometry.patch_size,
         vision_feature_select_strategy="default",
         num_additional_image_tokens=1,
         chat_template=MISTRAL_TEMPLATE,
@@ -175,7 +191,7 @@ def _llava_next(words: PreTrainedTokenizerFast):
     return LlavaNextForConditionalGeneration(config), processor
 
 
-def _idefics3(words: PreTrainedTokenizerFast):
+def _idefics3(words: PreTrainedTokenizerFast, _geometry: Geometry):
     config = Idefics3Config(
         vision_config={
             "hidden_size": 32,
@@ -204,11 +220,11 @@ def _idefics3(words: PreTrainedTokenizerFast):
 FAMILIES = {"llava": _llava, "llava_next": _llava_next, "idefics3": _idefics3}
 
 
-def build(family: str, folder: Path, *, seed: int = 0) -> Path:
+def build(family: str, folder: Path, *, seed: int = 0, geometry: Geometry = SMALL) -> Path:
     """Write a checkpoint of `family` into `folder` and return the folder."""
     torch.manual_seed(seed)
     words = tokenizer()
-    model, processor = FAMILIES[family](words)
+    model, processor = FAMILIES[family](words, geometry)
     model.generation_config.eos_token_id = (
         words.convert_tokens_to_ids("<end_of_utterance>")
         if family == "idefics3"
