@@ -89,6 +89,9 @@ async function trained(
   request: (fields: WorkFields, imageRoots: ImageRoots, seed: number) => ModelProcessRequest,
 ): Promise<{ adapter: ArtifactRef; summary: Record<string, number> }> {
   const seed = seedFor(config.seed, round, stage);
+  // How many devices share the work does not say what is asked for: a training that was begun on
+  // two goes on with one (docs/decisions/0006-ranks-share-no-backward-pass.md).
+  const { world_size: _worldSize, batching, ...knobs } = config[stage];
   const images = await imagesOf(deps, data);
   const adapter = await finishedOrMade(deps, {
     spec: {
@@ -98,7 +101,7 @@ async function trained(
         stage,
         seed,
         ...modelParameters(config.model),
-        training: config[stage],
+        training: { ...knobs, ...(batching === 'by_length' ? { batching } : {}) },
       },
       version: STAGE_VERSION,
     },

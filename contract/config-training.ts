@@ -41,7 +41,24 @@ const shared = {
     .describe(
       'tokens with image tokens; longer examples are dropped and counted, never cut. null = model limit',
     ),
-  gradient_checkpointing: z.boolean().default(false),
+  gradient_checkpointing: z
+    .union([z.boolean(), z.literal('auto')])
+    .default(false)
+    .describe('auto = when the estimated memory without it exceeds the device'),
+  batching: z
+    .enum(['shuffled', 'by_length'])
+    .optional()
+    .describe(
+      'by_length = the examples of an update are cut into micro-batches by length, which pads less; absent = shuffled',
+    ),
+  world_size: z
+    .int()
+    .min(1)
+    .max(64)
+    .optional()
+    .describe(
+      'devices of one host that train together; each has the whole model. Not part of the result; absent = 1',
+    ),
   save_steps: z.int().min(1).default(50).describe('optimizer steps between checkpoints'),
 };
 

@@ -45,6 +45,8 @@ export const FAILURES = {
   ModelProcessDied: soon,
   /** The model process lived but made no progress; it was killed. */
   ModelProcessStalled: soon,
+  /** One of the processes that train together ended before the others. */
+  RankDied: soon,
   /** Worker and model process speak different protocol versions. */
   ProtocolMismatch: never,
   /** A key that the config names is not there on this worker, or may be read by others. */

@@ -109,7 +109,9 @@ export const OptimizationSpec = z.strictObject({
   lr_scheduler: z.enum(['cosine', 'linear', 'constant']),
   max_grad_norm: z.number().positive(),
   max_length: z.int().nullable(),
-  gradient_checkpointing: z.boolean(),
+  gradient_checkpointing: z.union([z.boolean(), z.literal('auto')]),
+  batching: z.enum(['shuffled', 'by_length']).optional(),
+  world_size: z.int().min(1).optional(),
   save_steps: z.int().min(1),
   seed: z
     .int()

@@ -15,6 +15,7 @@ import traceback
 from pydantic import ValidationError
 
 from sticflow_ml.contract import ModelProcessRequest
+from sticflow_ml.environment import ENVIRONMENT
 from sticflow_ml.errors import (
     EXIT_FAILED,
     EXIT_MISUSED,
@@ -25,16 +26,6 @@ from sticflow_ml.errors import (
 from sticflow_ml.lifeline import Lifeline
 from sticflow_ml.protocol import PROTOCOL_VERSION, MessageStream
 from sticflow_ml.server import Server
-
-ENVIRONMENT = {
-    "HF_HUB_OFFLINE": "1",
-    "HF_HUB_DISABLE_TELEMETRY": "1",
-    "HF_HUB_DISABLE_PROGRESS_BARS": "1",
-    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-    # Same bits on CUDA where a deterministic kernel exists (cuBLAS reproducibility notes).
-    "CUBLAS_WORKSPACE_CONFIG": ":4096:8",
-}
 
 
 def main() -> int:

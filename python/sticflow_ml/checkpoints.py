@@ -39,24 +39,27 @@ def write_checkpoint(
         text = json.dumps(manifest, indent=2, sort_keys=True)
         (temporary / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
-    path = folder / f"checkpoint-{step}"
+    path = checkpoint_path(folder, step)
     fill_directory(path, fill_and_prove)
     for _, old in _by_step(folder)[:-NUM_KEPT]:
         shutil.rmtree(old)
     return path
 
 
-def newest_checkpoint(
-    folder: Path, identity: dict[str, Any], reporter: Reporter
-) -> tuple[int, Path] | None:
-    """Find the newest checkpoint of this training whose files are what its manifest says.
+def checkpoint_path(folder: Path, step: int) -> Path:
+    """Where the checkpoint of a step lies."""
+    return folder / f"checkpoint-{step}"
+
+
+def newest_checkpoint(folder: Path, identity: dict[str, Any], reporter: Reporter) -> int | None:
+    """Find the step of the newest checkpoint of this training whose files are what its manifest says.
 
     Tells of each one that is not, and why.
     """
     for step, path in reversed(_by_step(folder)):
         flaw = _flaw(path, identity)
         if flaw is None:
-            return step, path
+            return step
         reporter.notice("checkpoint_damaged", f"{path.name}: {flaw}; an older one is used")
     return None
 

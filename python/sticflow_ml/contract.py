@@ -154,6 +154,30 @@ class ImageRoots(BaseModel):
     ]
 
 
+class Projection(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    perplexity: Annotated[StrictFloat, Field(gt=0.0)]
+    seed: Annotated[StrictInt, Field(ge=0, le=4294967295)]
+
+
+class NamedFeatures(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    name: StrictStr
+    path: Annotated[
+        StrictStr,
+        Field(
+            description="folder with features.safetensors and embedding.jsonl",
+            min_length=1,
+        ),
+    ]
+
+
 class LoraSettings(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -190,7 +214,9 @@ class OptimizationSpec(BaseModel):
     lr_scheduler: Literal["cosine", "linear", "constant"]
     max_grad_norm: Annotated[StrictFloat, Field(gt=0.0)]
     max_length: StrictInt | None
-    gradient_checkpointing: StrictBool
+    gradient_checkpointing: StrictBool | Literal["auto"]
+    batching: Literal["shuffled", "by_length"] | None = None
+    world_size: Annotated[StrictInt | None, Field(ge=1)] = None
     save_steps: Annotated[StrictInt, Field(ge=1)]
     seed: Annotated[StrictInt, Field(ge=0)]
 
@@ -223,7 +249,7 @@ class ProgressMessage(BaseModel):
     )
     type: Literal["progress"]
     request_id: StrictStr
-    phase: Literal["waiting_for_lock", "loading", "reference", "generating", "training", "saving", "downloading"]
+    phase: Literal["waiting_for_lock", "loading", "reference", "generating", "embedding", "projecting", "training", "saving", "downloading"]
     done: Annotated[StrictFloat, Field(ge=0.0)]
     total: Annotated[StrictFloat, Field(ge=0.0)]
     unit: Literal["items", "steps", "bytes"]
@@ -297,6 +323,35 @@ class ImageFile(BaseModel):
     ]
 
 
+class ImageRecord(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    image_id: Annotated[
+        StrictStr,
+        Field(
+            description="sha256 of the bytes of the file as the user gave it",
+            pattern="^[0-9a-f]{64}$",
+        ),
+    ]
+    source_name: Annotated[
+        StrictStr,
+        Field(description="name in the user list or path below the user folder"),
+    ]
+    format: Literal["jpeg", "png", "webp"]
+    width: Annotated[StrictInt, Field(description="pixels, as stored", gt=0)]
+    height: Annotated[StrictInt, Field(description="pixels, as stored", gt=0)]
+    dhash: Annotated[
+        StrictStr | None,
+        Field(
+            description="difference hash, to find the picture in other bytes; absent in older artifacts",
+            pattern="^[0-9a-f]{16}$",
+        ),
+    ] = None
+    notes: list[Literal["scaled_down", "scaled_up", "alpha_flattened", "first_frame", "depth_reduced", "cmyk_converted"]]
+
+
 class ImageContent(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -366,6 +421,20 @@ class AssistantMessage(BaseModel):
     content: list[TextContent]
 
 
+class EmbeddedImage(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    image_id: Annotated[
+        StrictStr,
+        Field(
+            description="sha256 of the bytes of the file as the user gave it",
+            pattern="^[0-9a-f]{64}$",
+        ),
+    ]
+
+
 class PolicyId(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -432,13 +501,13 @@ class InfusedProvenance(BaseModel):
 
 
 class FailureCode(
-    RootModel[Literal["ConfigInvalid", "SourceNotFound", "ModelInvalid", "ModelUnreachable", "EndpointUnavailable", "EndpointInvalid", "TooManyBadImages", "DataInvalid", "ArtifactDamaged", "ArtifactMissing", "NonFiniteLoss", "TrainingInvariant", "OutOfMemory", "LockHeld", "ModelProcessDied", "ModelProcessStalled", "ProtocolMismatch", "SecretMissing", "JudgeKeyRejected", "JudgeUnavailable", "DiskFull", "Internal"]]
+    RootModel[Literal["ConfigInvalid", "SourceNotFound", "ModelInvalid", "ModelUnreachable", "EndpointUnavailable", "EndpointInvalid", "TooManyBadImages", "DataInvalid", "ArtifactDamaged", "ArtifactMissing", "NonFiniteLoss", "TrainingInvariant", "OutOfMemory", "LockHeld", "ModelProcessDied", "ModelProcessStalled", "RankDied", "ProtocolMismatch", "SecretMissing", "JudgeKeyRejected", "JudgeUnavailable", "DiskFull", "Internal"]]
 ):
     model_config = ConfigDict(
         frozen=True,
     )
     root: Annotated[
-        Literal["ConfigInvalid", "SourceNotFound", "ModelInvalid", "ModelUnreachable", "EndpointUnavailable", "EndpointInvalid", "TooManyBadImages", "DataInvalid", "ArtifactDamaged", "ArtifactMissing", "NonFiniteLoss", "TrainingInvariant", "OutOfMemory", "LockHeld", "ModelProcessDied", "ModelProcessStalled", "ProtocolMismatch", "SecretMissing", "JudgeKeyRejected", "JudgeUnavailable", "DiskFull", "Internal"],
+        Literal["ConfigInvalid", "SourceNotFound", "ModelInvalid", "ModelUnreachable", "EndpointUnavailable", "EndpointInvalid", "TooManyBadImages", "DataInvalid", "ArtifactDamaged", "ArtifactMissing", "NonFiniteLoss", "TrainingInvariant", "OutOfMemory", "LockHeld", "ModelProcessDied", "ModelProcessStalled", "RankDied", "ProtocolMismatch", "SecretMissing", "JudgeKeyRejected", "JudgeUnavailable", "DiskFull", "Internal"],
         Field(title="FailureCode"),
     ]
 
@@ -594,6 +663,68 @@ class TrainInfusedRequest(BaseModel):
     optimization: OptimizationSpec
 
 
+class EmbedRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    protocol_version: Literal[1]
+    request_id: Annotated[StrictStr, Field(min_length=1)]
+    work_dir: Annotated[
+        StrictStr,
+        Field(
+            description="survives attempts; locked by the process while it works in it",
+            min_length=1,
+        ),
+    ]
+    attempt: Annotated[
+        StrictInt,
+        Field(
+            description="fencing token: a work folder refuses an attempt older than the last",
+            ge=1,
+        ),
+    ]
+    lock_timeout_seconds: Annotated[StrictFloat, Field(ge=0.0)]
+    model: ModelSpec
+    adapter: Annotated[
+        AdapterSpec | None,
+        Field(description="policy to start from; null = the base model"),
+    ]
+    command: Literal["embed"]
+    images_path: Annotated[
+        StrictStr,
+        Field(
+            description="images.jsonl beside the folder `files` of an artifact",
+            min_length=1,
+        ),
+    ]
+    image_roots: ImageRoots
+    max_images: Annotated[
+        StrictInt | None,
+        Field(description="evenly spread over the file; null = all", gt=0),
+    ]
+
+
+class CompareFeaturesRequest(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    protocol_version: Literal[1]
+    request_id: Annotated[StrictStr, Field(min_length=1)]
+    command: Literal["compare_features"]
+    output_dir: Annotated[
+        StrictStr,
+        Field(
+            description="absolute path, resolved by the worker from a reference",
+            min_length=1,
+        ),
+    ]
+    reference: NamedFeatures
+    sets: Annotated[list[NamedFeatures], Field(min_length=1)]
+    projection: Annotated[Projection | None, Field(description="t-SNE of all images")]
+
+
 class PreferenceProvenance(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -699,6 +830,8 @@ class ModelProcessRequest(
         GenerateRequest
         | TrainPreferenceRequest
         | TrainInfusedRequest
+        | EmbedRequest
+        | CompareFeaturesRequest
         | InspectModelRequest
         | DownloadModelRequest
     ]
@@ -707,6 +840,6 @@ class ModelProcessRequest(
         frozen=True,
     )
     root: Annotated[
-        GenerateRequest | TrainPreferenceRequest | TrainInfusedRequest | InspectModelRequest | DownloadModelRequest,
+        GenerateRequest | TrainPreferenceRequest | TrainInfusedRequest | EmbedRequest | CompareFeaturesRequest | InspectModelRequest | DownloadModelRequest,
         Field(discriminator="command", title="ModelProcessRequest"),
     ]

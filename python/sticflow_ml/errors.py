@@ -16,6 +16,7 @@ Code = Literal[
     "TrainingInvariant",
     "OutOfMemory",
     "LockHeld",
+    "RankDied",
     "ProtocolMismatch",
     "DiskFull",
     "Internal",

@@ -2,7 +2,8 @@
 
 `STICFLOW_FAULTS="train_preference.step:kill@3,generate.block:raise@2"` kills the process at the
 third pass of the one point and raises at the second pass of the other. Each fault strikes once a
-work folder: it leaves a mark there first, so that the attempt after it gets past.
+work folder: it leaves a mark there first, so that the attempt after it gets past. Points of rank 1 of a
+training on several devices are called `rank1.train_preference.step` and so on.
 """
 
 from __future__ import annotations
@@ -25,12 +26,14 @@ class Faults:
     Args:
         work_dir: Folder that remembers which faults have struck.
         specification: Value of `STICFLOW_FAULTS`; empty = none.
+        rank: Of this process among those that train together.
     """
 
-    def __init__(self, work_dir: Path, specification: str | None = None) -> None:
+    def __init__(self, work_dir: Path, specification: str | None = None, *, rank: int = 0) -> None:
         if specification is None:
             specification = os.environ.get(ENVIRONMENT_VARIABLE, "")
         self._work_dir = work_dir
+        self._prefix = "" if rank == 0 else f"rank{rank}."
         self._planted: dict[tuple[str, int], str] = {}
         self._passes: Counter[str] = Counter()
         for fault in filter(None, (part.strip() for part in specification.split(","))):
@@ -48,6 +51,7 @@ class Faults:
         """Pass a named point; strikes when a fault is planted for this pass of it."""
         if not self._planted:
             return
+        point = self._prefix + point
         self._passes[point] += 1
         action = self._planted.get((point, self._passes[point]))
         if action is None:

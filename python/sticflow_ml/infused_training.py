@@ -22,13 +22,19 @@ from sticflow_ml.preparation import keep_fitting, prepare
 from sticflow_ml.protocol import Reporter
 from sticflow_ml.shared_prefix import Row, lay_out
 from sticflow_ml.training import Training, require_one_image, run_training
+from sticflow_ml.world import World
 
 # Examples that are measured between two writes; a crash costs at most these.
 NUM_MEASURED_AT_ONCE = 32
 
 
 def train_infused(
-    request: TrainInfusedRequest, *, warm: WarmPolicy, reporter: Reporter, lifeline: Lifeline
+    request: TrainInfusedRequest,
+    *,
+    warm: WarmPolicy,
+    reporter: Reporter,
+    lifeline: Lifeline,
+    world: World | None = None,
 ) -> None:
     """Write the adapter to `<work_dir>/output` and report the result.
 
@@ -68,6 +74,7 @@ def train_infused(
         warm=warm,
         reporter=reporter,
         lifeline=lifeline,
+        world=world,
         prepare=prepare_examples,
     )
 

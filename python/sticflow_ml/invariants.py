@@ -1,4 +1,4 @@
-"""Alarms of a training: what must be true before the first and after the last step."""
+"""Alarms of a training: what must be true before, in and after its steps."""
 
 from __future__ import annotations
 
@@ -39,14 +39,30 @@ def frozen_fingerprint(model: torch.nn.Module) -> str:
     Two sums over the bits of each tensor, one of them weighted by place, computed where the tensor
     lies: a 7B base takes about a second on a GPU, where a sha256 of its bytes would take a minute.
     """
-    sums: list[tuple[int, int]] = []
-    for _name, weight in sorted(model.named_parameters()):
-        if not weight.requires_grad:
-            sums.append(_integer_sums(weight.detach()))
-    total = 0
-    for plain, weighted in sums:
-        total = (total * 1_000_003 + plain * 31 + weighted) % 2**127
-    return f"{total:032x}"
+    named = sorted(model.named_parameters())
+    return _fingerprint([weight for _, weight in named if not weight.requires_grad])
+
+
+def trained_fingerprint(model: torch.nn.Module) -> str:
+    """Fingerprint of every weight that is trained, as `frozen_fingerprint`."""
+    named = sorted(model.named_parameters())
+    return _fingerprint([weight for _, weight in named if weight.requires_grad])
+
+
+def check_ranks_agree(fingerprints: list[str]) -> None:
+    """Refuse a training whose ranks have come to different adapters.
+
+    Raises:
+        SticflowError: `TrainingInvariant`.
+    """
+    if len(set(fingerprints)) > 1:
+        raise SticflowError(
+            "TrainingInvariant",
+            f"Expected all {len(fingerprints)} ranks to end with the same adapter, but they differ: "
+            "their gradients were not added up alike. Train with world_size 1, and please report "
+            "this.",
+            fingerprints=fingerprints,
+        )
 
 
 def check_frozen(before: str, model: torch.nn.Module) -> None:
@@ -85,6 +101,51 @@ def check_start(rewards: torch.Tensor, *, dtype: torch.dtype) -> None:
             "belong to another policy; delete the work folder of this training.",
             largest_reward=largest,
         )
+
+
+def require_finite(
+    value: float, what: str, *, step: int, command: str, example_ids: list[str]
+) -> None:
+    """Refuse a step whose loss or gradient is not a number.
+
+    Raises:
+        SticflowError: `NonFiniteLoss` with step and examples.
+    """
+    if math.isfinite(value):
+        return
+    raise SticflowError(
+        "NonFiniteLoss",
+        f"Expected a finite {what} at step {step}, got {value}, from "
+        f"{', '.join(example_ids[:8])}. Lower {command}.learning_rate, use dtype bfloat16 or "
+        "float32, or look at these examples.",
+        step=step,
+        example_ids=example_ids[:64],
+    )
+
+
+def require_gradient(norm: float, *, step: int, example_ids: list[str]) -> None:
+    """Refuse a step without a gradient: an adapter without effect would "train" for hours, silently.
+
+    Raises:
+        SticflowError: `TrainingInvariant`.
+    """
+    if norm > 0:
+        return
+    raise SticflowError(
+        "TrainingInvariant",
+        f"Expected the adapter to get a gradient at step {step}, got exactly 0: the loss does "
+        f"not depend on it. Look at the examples {', '.join(example_ids[:8])}; if they are sound, "
+        "please report this.",
+        step=step,
+    )
+
+
+def _fingerprint(weights: list[torch.nn.Parameter]) -> str:
+    total = 0
+    for weight in weights:
+        plain, weighted = _integer_sums(weight.detach())
+        total = (total * 1_000_003 + plain * 31 + weighted) % 2**127
+    return f"{total:032x}"
 
 
 def _integer_sums(weight: torch.Tensor) -> tuple[int, int]:

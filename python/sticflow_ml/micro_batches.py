@@ -16,7 +16,7 @@ from sticflow_ml.protocol import Reporter
 
 MAX_HALVINGS = 3
 
-# `rank` and `place` of each example of a micro-batch, as the data loader gives them
+# `turn` and `place` of each example of a micro-batch, as the data loader gives them
 Places = dict[str, torch.Tensor]
 
 
@@ -53,6 +53,16 @@ class MicroBatches:
         lengths = self._objective.num_tokens
         by_length = sorted(range(len(lengths)), key=lambda place: (-lengths[place], place))
         return by_length[: self.size]
+
+    def follow(self, deviations: list[dict[str, Any]]) -> None:
+        """Take over what another rank has changed, so that all ranks cut alike from here on."""
+        if len(deviations) <= len(self.deviations):
+            return
+        self.deviations = deviations
+        self._reporter.notice(
+            "micro_batch_halved",
+            f"memory did not suffice on another device; from here on {self.size} at once everywhere",
+        )
 
     def halve(self, error: str, *, step: int) -> None:
         """Note that memory did not suffice for `size` examples in `step`, and go on with half.

@@ -25,12 +25,18 @@ from sticflow_ml.preparation import keep_fitting, prepare
 from sticflow_ml.protocol import Reporter
 from sticflow_ml.shared_prefix import Row, lay_out
 from sticflow_ml.training import Training, require_one_image, run_training
+from sticflow_ml.world import World
 
 CHOSEN, REJECTED = 0, 1
 
 
 def train_preference(
-    request: TrainPreferenceRequest, *, warm: WarmPolicy, reporter: Reporter, lifeline: Lifeline
+    request: TrainPreferenceRequest,
+    *,
+    warm: WarmPolicy,
+    reporter: Reporter,
+    lifeline: Lifeline,
+    world: World | None = None,
 ) -> None:
     """Write the adapter to `<work_dir>/output` and report the result.
 
@@ -64,6 +70,7 @@ def train_preference(
         warm=warm,
         reporter=reporter,
         lifeline=lifeline,
+        world=world,
         prepare=prepare_pairs,
     )
 

@@ -44,7 +44,34 @@ def prepare(
     Raises:
         Stopped: SIGTERM came; whole groups are kept.
     """
-    reporter = workplace.reporter
+    world = workplace.world
+    groups = [examples[start : start + group_size] for start in range(0, len(examples), group_size)]
+    stored = None
+    if world.is_first:
+        _forget_others(path, fingerprint, workplace.reporter)
+        stored = PartialLines(path, [len(group) for group in groups])
+    try:
+        lines, num_done = world.from_first(stored and [stored.lines, stored.num_groups])
+        lines = list(lines)
+        for start in range(num_done, len(groups), world.size):
+            # A group for each rank; which rank it is does not matter to its lines.
+            wave = groups[start : start + world.size]
+            workplace.lifeline.raise_if_stopped()
+            workplace.faults.reach("preparation.group")
+            made = world.gather(work(wave[world.rank]) if world.rank < len(wave) else [])
+            for of_group in made[: len(wave)]:
+                if stored is not None:
+                    stored.append(of_group)
+                lines += of_group
+            workplace.reporter.progress("reference", len(lines), len(examples), "items")
+        return lines
+    finally:
+        if stored is not None:
+            stored.close()
+
+
+def _forget_others(path: Path, fingerprint: dict[str, Any], reporter: Reporter) -> None:
+    """Delete lines that were made from something else, and note what they are made from now."""
     fingerprint_path = path.with_suffix(".json")
     if path.exists() and not fingerprint_path.exists():
         path.unlink()
@@ -58,17 +85,6 @@ def prepare(
                 f"the stored lines were made with another {', '.join(changed)}; computed anew",
             )
     write_json(fingerprint_path, fingerprint)
-    groups = [examples[start : start + group_size] for start in range(0, len(examples), group_size)]
-    lines = PartialLines(path, [len(group) for group in groups])
-    try:
-        for group in groups[lines.num_groups :]:
-            workplace.lifeline.raise_if_stopped()
-            workplace.faults.reach("preparation.group")
-            lines.append(work(group))
-            reporter.progress("reference", len(lines.lines), len(examples), "items")
-        return lines.lines
-    finally:
-        lines.close()
 
 
 def keep_fitting(

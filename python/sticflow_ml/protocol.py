@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel
 
@@ -25,6 +25,7 @@ from sticflow_ml.contract import (
     ProgressMessage,
     ResultMessage,
 )
+from sticflow_ml.errors import SticflowError
 
 PROTOCOL_VERSION = 1
 MESSAGE_FD = 3
@@ -85,21 +86,21 @@ class MessageStream:
         self, request_id: str | None, code: str, message: str, details: dict[str, Any]
     ) -> None:
         """Report the failure that ends this process."""
-        self.send(
-            ErrorMessage(
-                type="error",
-                request_id=request_id,
-                code=code,
-                message=message[:4000],
-                details=json.loads(json.dumps(details, default=str)),
-            )
-        )
+        self.send(_error_message(request_id, code, message, details))
+
+
+class Sink(Protocol):
+    """Takes messages."""
+
+    def send(self, message: BaseModel) -> None:
+        """Take one message."""
+        ...
 
 
 class Reporter:
     """The messages about one request."""
 
-    def __init__(self, stream: MessageStream, request_id: str) -> None:
+    def __init__(self, stream: Sink, request_id: str) -> None:
         self._stream = stream
         self._request_id = request_id
         self._last_progress: tuple[Phase, float] | None = None
@@ -146,6 +147,10 @@ class Reporter:
             )
         )
 
+    def error(self, error: SticflowError) -> None:
+        """Close the request with a failure, where no exception can; the caller ends the process."""
+        self._stream.send(_error_message(self._request_id, error.code, str(error), error.details))
+
     def result(self, num_records: int, summary: dict[str, Any]) -> None:
         """Close the request: its files are complete under their final names."""
         self._stream.send(
@@ -156,3 +161,15 @@ class Reporter:
                 summary=summary,
             )
         )
+
+
+def _error_message(
+    request_id: str | None, code: str, message: str, details: dict[str, Any]
+) -> ErrorMessage:
+    return ErrorMessage(
+        type="error",
+        request_id=request_id,
+        code=code,
+        message=message[:4000],
+        details=json.loads(json.dumps(details, default=str)),
+    )

@@ -1,7 +1,8 @@
 """What both trainings share: transformers' Trainer with an exact order, atomic checkpoints and guards.
 
 Order of examples, dropout and loss are functions of (seed, place in the order) alone, so a run that
-was killed any number of times ends with the same bytes on the CPU.
+was killed any number of times ends with the same bytes on the CPU. Several ranks add their gradients
+up once a step (docs/decisions/0006-ranks-share-no-backward-pass.md).
 """
 
 # The annotations of transformers and peft are wider or narrower than what they take and return.
@@ -23,16 +24,20 @@ from transformers import PrinterCallback, Trainer
 from sticflow_ml.adapters import adapter_weights
 from sticflow_ml.checkpoints import (
     load_optimizer,
-    newest_checkpoint,
     save_optimizer,
     write_checkpoint,
 )
 from sticflow_ml.contract import OptimizationSpec
-from sticflow_ml.errors import SticflowError, Stopped
+from sticflow_ml.invariants import require_finite, require_gradient
 from sticflow_ml.losses import GlobalBatch
 from sticflow_ml.micro_batches import MicroBatches, Places
-from sticflow_ml.objective import Objective, Workplace, example_order
-from sticflow_ml.trainer_inputs import OrderedPlaces, collate_places, trainer_arguments
+from sticflow_ml.objective import Objective, Workplace
+from sticflow_ml.trainer_inputs import (
+    OrderedPlaces,
+    collate_places,
+    trainer_arguments,
+    turns_of,
+)
 from sticflow_ml.training_metrics import TrainingMetrics
 from sticflow_ml.work_folder import write_json
 
@@ -41,56 +46,9 @@ ADAPTER_FILE = "adapter.safetensors"
 DEVIATIONS_FILE = "deviations.json"
 
 
-def train(
-    peft: PeftModel,
-    objective: Objective,
-    spec: OptimizationSpec,
-    *,
-    name: str,
-    workplace: Workplace,
-    identity: dict[str, Any],
-) -> tuple[TrainingMetrics, list[dict[str, Any]]]:
-    """Train the adapter to the end, from the newest checkpoint that verifies.
+class StageTrainer(Trainer):
+    """Trainer of one stage; `train` of training_steps.py makes it and lets it run."""
 
-    Args:
-        peft: Base with the adapter to train; its base stays as it is.
-        objective: Examples and loss.
-        spec: Knobs of the optimizer.
-        name: Of the stage, for fault points.
-        workplace: Work folder, messages and lifeline.
-        identity: What the training depends on; checkpoints of another one are not used.
-
-    Returns:
-        The metrics, and the deviations from what was asked for (micro_batches.py).
-
-    Raises:
-        SticflowError: `NonFiniteLoss`, `OutOfMemory`, `DiskFull`.
-        Stopped: SIGTERM came; a checkpoint of the last step is on disk.
-    """
-    checkpoints = workplace.work_dir / "checkpoints"
-    found = newest_checkpoint(checkpoints, identity, workplace.reporter)
-    order = example_order(len(objective.example_ids), spec.num_epochs, spec.seed)
-    metrics = TrainingMetrics(workplace.work_dir / "metrics.partial.jsonl", workplace.reporter)
-    metrics.cut_back(0 if found is None else found[0])
-    if found is not None:
-        workplace.reporter.notice("resumed", f"from the checkpoint of step {found[0]}")
-    trainer = _StageTrainer(
-        peft,
-        objective,
-        order,
-        spec,
-        name=name,
-        workplace=workplace,
-        metrics=metrics,
-        identity=identity,
-    )
-    trainer.train(resume_from_checkpoint=None if found is None else str(found[1]))
-    if workplace.lifeline.stop_requested and trainer.state.global_step < trainer.state.max_steps:
-        raise Stopped
-    return metrics, trainer.micro_batches.deviations
-
-
-class _StageTrainer(Trainer):
     def __init__(
         self,
         peft: PeftModel,
@@ -103,21 +61,22 @@ class _StageTrainer(Trainer):
         metrics: TrainingMetrics,
         identity: dict[str, Any],
     ) -> None:
+        world = workplace.world
         arguments = trainer_arguments(
-            spec, workplace.work_dir / "checkpoints", len(order), device=peft.device.type
+            spec, workplace.checkpoints, len(order), device=peft.device.type, world=world
         )
         super().__init__(
             model=peft,
             args=arguments,
-            train_dataset=OrderedPlaces(order),
+            train_dataset=OrderedPlaces(order, turns_of(world, len(order), spec)),
             data_collator=collate_places,
         )
         self.remove_callback(PrinterCallback)
         # The objective divides by the global batch itself.
         self.model_accepts_loss_kwargs = True
         self._objective = objective
-        self._seed = spec.seed
-        self._num_epochs = spec.num_epochs
+        self._order = order
+        self._spec = spec
         self._name = name
         self._workplace = workplace
         self._metrics = metrics
@@ -127,6 +86,7 @@ class _StageTrainer(Trainer):
         self.micro_batches = MicroBatches(
             spec.micro_batch_size, objective=objective, reporter=workplace.reporter
         )
+        self.is_stopped = False
         self._is_dry_step_done = False
         self._step_so_far: list[Places] = []
         self._loss_so_far: float | torch.Tensor = 0.0
@@ -134,17 +94,18 @@ class _StageTrainer(Trainer):
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> SequentialSampler:
         return SequentialSampler(self.train_dataset if train_dataset is None else train_dataset)
 
-    def get_batch_samples(self, epoch_iterator, num_batches, device):  # noqa: ANN001, ANN202 - Trainer's
+    def get_batch_samples(self, epoch_iterator, num_batches, device):  # noqa: ANN001, ANN201 - Trainer's
         """Collect the micro-batches of one step and count what the whole step is over."""
         samples, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
-        places = [int(place) for sample in samples for place in sample["place"]]
+        size = self._spec.global_batch_size
+        places = self._order[self.state.global_step * size :][:size]
         self._sums = Counter()
         self._step_so_far, self._loss_so_far = [], 0.0
         self._step_examples = [self._objective.example_ids[place] for place in places]
         tokens = sum(self._objective.num_target_tokens[place] for place in places)
         return samples, GlobalBatch(num_examples=len(places), num_target_tokens=tokens)
 
-    def training_step(self, model, inputs, num_items_in_batch=None):  # noqa: ANN001, ANN202 - Trainer's
+    def training_step(self, model, inputs, num_items_in_batch=None):  # noqa: ANN001, ANN201 - Trainer's
         """Forward and backward of one micro-batch; in smaller pieces when memory does not suffice.
 
         A pass that failed may have left gradients of some layers behind. So the gradients of this
@@ -153,6 +114,8 @@ class _StageTrainer(Trainer):
         Returns:
             The share of `inputs` in the loss of the step.
         """
+        if len(inputs["place"]) == 0:  # the other ranks have what is left of the last step
+            return torch.zeros((), device=self.args.device)
         self._step_so_far.append(inputs)
         todo = [inputs]
         while True:
@@ -195,68 +158,74 @@ class _StageTrainer(Trainer):
         model.zero_grad()
         self._is_dry_step_done = True
 
-    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):  # noqa: ANN001, ANN202 - Trainer's
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):  # noqa: ANN001, ANN201 - Trainer's
         """Share of the micro-batch in the step's loss; dropout is drawn from its place alone."""
         places = inputs["place"].tolist()
-        torch.manual_seed((self._seed + 1_000_003 * int(inputs["rank"][0])) % 2**63)
+        torch.manual_seed((self._spec.seed + 1_000_003 * int(inputs["turn"][0])) % 2**63)
         self._workplace.faults.reach(f"{self._name}.step")
         loss, sums = self._objective.loss(model, places, num_items_in_batch)
-        self._require_finite(float(loss.detach()), "loss", places)
+        ids = [self._objective.example_ids[place] for place in places]
+        self._require_finite(float(loss.detach()), "loss", ids)
         self._sums.update(sums)
         self._workplace.reporter.progress(
             "training", self.state.global_step, self.state.max_steps, "steps"
         )
         return loss
 
+    def _clip_grad_norm(self, model):  # noqa: ANN001, ANN202 - Trainer's
+        """Add up what the ranks found, once a step and outside of every backward pass."""
+        trained = [weight for weight in model.parameters() if weight.requires_grad]
+        self._workplace.world.sum_gradients(trained)
+        return super()._clip_grad_norm(model)
+
     def _get_grad_norm(self, model, grad_norm=None):  # noqa: ANN001, ANN202 - Trainer's
         norm = super()._get_grad_norm(model, grad_norm=grad_norm)
         if norm is not None:
-            self._require_finite(float(norm), "norm of the gradient", [])
-            self._require_gradient(float(norm))
+            self._require_finite(float(norm), "norm of the gradient", self._step_examples)
+            require_gradient(
+                float(norm), step=self.state.global_step + 1, example_ids=self._step_examples
+            )
         return norm
 
-    def _require_gradient(self, norm: float) -> None:
-        """An adapter that the loss does not depend on would "train" for hours, silently."""
-        if norm > 0:
-            return
+    def _require_finite(self, value: float, what: str, example_ids: list[str]) -> None:
         step = self.state.global_step + 1
-        raise SticflowError(
-            "TrainingInvariant",
-            f"Expected the adapter to get a gradient at step {step}, got exactly 0: the loss does "
-            "not depend on it. Look at the examples "
-            f"{', '.join(self._step_examples[:8])}; if they are sound, please report this.",
-            step=step,
-        )
-
-    def _require_finite(self, value: float, what: str, places: list[int]) -> None:
-        if math.isfinite(value):
-            return
-        ids = [self._objective.example_ids[place] for place in places] or self._step_examples
-        raise SticflowError(
-            "NonFiniteLoss",
-            f"Expected a finite {what} at step {self.state.global_step + 1}, got {value}, from "
-            f"{', '.join(ids[:8])}. Lower {self._name}.learning_rate, use dtype bfloat16 or "
-            "float32, or look at these examples.",
-            step=self.state.global_step + 1,
-            example_ids=ids[:64],
-        )
+        require_finite(value, what, step=step, command=self._name, example_ids=example_ids)
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Write one line of metrics; the summary that Trainer logs at the end has wall times."""
         if "loss" not in logs:
             return
-        num_examples = len(self._step_examples)
-        means = {name: total / num_examples for name, total in self._sums.items()}
         step = self.state.global_step
         values = {name: float(value) for name, value in logs.items()}
+        values["loss"], means = self._over_all_ranks(values["loss"])
         # To the library all passes are one, because they are in the order.
-        values["epoch"] = (self.state.epoch or 0.0) * self._num_epochs
-        self._metrics.append(step, {**values, **means})
+        values["epoch"] = (self.state.epoch or 0.0) * self._spec.num_epochs
+        if self._workplace.world.is_first:
+            self._metrics.append(step, {**values, **means})
         self._workplace.faults.reach(f"{self._name}.logged")
         self._workplace.reporter.progress("training", step, self.state.max_steps, "steps")
-        if self._workplace.lifeline.stop_requested:
+        if self.is_stopped:
             self.control.should_save = True
             self.control.should_training_stop = True
+
+    def _over_all_ranks(self, loss: float) -> tuple[float, dict[str, float]]:
+        """Loss and means of metrics of the whole step; here all ranks also agree on how to go on."""
+        shares = self._workplace.world.gather(
+            {
+                "loss": loss,
+                "sums": self._sums,
+                "stop": self._workplace.lifeline.stop_requested,
+                "deviations": self.micro_batches.deviations,
+            }
+        )
+        totals: Counter[str] = Counter()
+        for share in shares:
+            totals.update(share["sums"])
+            self.micro_batches.follow(share["deviations"])
+        self.is_stopped = any(share["stop"] for share in shares)
+        num_examples = len(self._step_examples)
+        means = {name: total / num_examples for name, total in totals.items()}
+        return math.fsum(share["loss"] for share in shares), means
 
     def floating_point_ops(self, inputs: dict[str, Any]) -> int:
         """Not counted: places have no tokens."""
@@ -264,6 +233,8 @@ class _StageTrainer(Trainer):
         return 0
 
     def _save_checkpoint(self, model, trial) -> None:  # noqa: ANN001 - Trainer's
+        if not self._workplace.world.is_first:
+            return
         step = self.state.global_step
         self._workplace.reporter.progress("saving", 0, 1, "items")
         self._workplace.faults.reach(f"{self._name}.save")
@@ -279,9 +250,7 @@ class _StageTrainer(Trainer):
             self._workplace.faults.reach(f"{self._name}.save_filled")
 
         self._metrics.sync()
-        write_checkpoint(
-            self._workplace.work_dir / "checkpoints", step, fill, identity=self._identity
-        )
+        write_checkpoint(self._workplace.checkpoints, step, fill, identity=self._identity)
         self._workplace.faults.reach(f"{self._name}.saved")
         self._workplace.reporter.checkpoint(step)
 

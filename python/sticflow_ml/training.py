@@ -27,13 +27,20 @@ from sticflow_ml.contract import (
 from sticflow_ml.errors import SticflowError
 from sticflow_ml.faults import Faults
 from sticflow_ml.images import Images
-from sticflow_ml.invariants import check_frozen, check_lora_placement, frozen_fingerprint
+from sticflow_ml.invariants import (
+    check_frozen,
+    check_lora_placement,
+    check_ranks_agree,
+    frozen_fingerprint,
+    trained_fingerprint,
+)
 from sticflow_ml.lifeline import Lifeline
 from sticflow_ml.model import LoadedModel
 from sticflow_ml.objective import Objective, Workplace
 from sticflow_ml.protocol import Reporter
-from sticflow_ml.trainer import train
+from sticflow_ml.ranks import together
 from sticflow_ml.training_metrics import TrainingMetrics
+from sticflow_ml.training_steps import train
 from sticflow_ml.work_folder import (
     fill_directory,
     read_json,
@@ -41,6 +48,7 @@ from sticflow_ml.work_folder import (
     sha256_of_json,
     write_json,
 )
+from sticflow_ml.world import World
 
 FACTS = "training.json"
 
@@ -92,6 +100,7 @@ def run_training(
     reporter: Reporter,
     lifeline: Lifeline,
     prepare: Prepare,
+    world: World | None = None,
 ) -> None:
     """Train, unless the work folder holds the finished result, and report.
 
@@ -102,6 +111,7 @@ def run_training(
         reporter: For messages.
         lifeline: Asked at step borders whether to stop.
         prepare: Returns examples and loss, and the facts that only this kind of training knows.
+        world: Of a rank that was started for this request; None = start those that it asks for.
     """
     work_dir = Path(request.work_dir)
     output = work_dir / "output"
@@ -109,28 +119,40 @@ def run_training(
     if not _is_finished(output, identity):
         _require_range(request)
         try:
-            loaded, policy = warm.for_training(
-                request.model,
-                request.adapter,
-                lora=request.lora,
-                seed=request.optimization.seed,
-                reporter=reporter,
-            )
-            training = Training(
-                request=request,
-                data_path=Path(data_path),
-                loaded=loaded,
-                policy=policy,
-                images=loaded.images(request.image_roots),
-                workplace=Workplace(work_dir, reporter, lifeline, Faults(work_dir)),
-            )
-            metrics, facts = _train(training, identity, prepare)
+            with together(request, reporter, world) as ranks:
+                workplace = Workplace(
+                    work_dir, reporter, lifeline, Faults(work_dir, rank=ranks.rank), ranks
+                )
+                training = _open(request, Path(data_path), warm, workplace)
+                metrics, facts = _train(training, identity, prepare)
+            if not ranks.is_first:
+                return
             reporter.progress("saving", 0, 1, "items")
             fill_directory(output, lambda folder: _fill(folder, training, metrics, facts))
             reporter.progress("saving", 1, 1, "items")
         finally:
             warm.drop()
     _report(read_json(output / FACTS), reporter)
+
+
+def _open(
+    request: TrainRequest, data_path: Path, warm: WarmPolicy, workplace: Workplace
+) -> Training:
+    loaded, policy = warm.for_training(
+        request.model,
+        request.adapter,
+        lora=request.lora,
+        seed=request.optimization.seed,
+        reporter=workplace.reporter,
+    )
+    return Training(
+        request=request,
+        data_path=data_path,
+        loaded=loaded,
+        policy=policy,
+        images=loaded.images(request.image_roots),
+        workplace=workplace,
+    )
 
 
 def require_one_image(example_id: str, messages: Sequence[UserMessage | AssistantMessage]) -> None:
@@ -176,13 +198,16 @@ def _train(
         identity=identity,
     )
     check_frozen(frozen, training.policy)
+    check_ranks_agree(training.workplace.world.gather(trained_fingerprint(training.policy)))
     device = training.loaded.device.type
+    world_size = training.workplace.world.size
     return metrics, {
         **identity,
         **facts,
+        **({} if world_size == 1 else {"world_size": world_size}),
         "num_steps": len(metrics.rows),
         "deviations": deviations,
-        "last_metrics": metrics.rows[-1],
+        "last_metrics": metrics.rows[-1] if training.workplace.world.is_first else {},
         "template_sha256": training.loaded.chat.template_sha256,
         "architecture": type(training.loaded.model).__name__,
         "device": torch.cuda.get_device_name() if device == "cuda" else device,
@@ -204,8 +229,13 @@ def _policy_and_data(request: TrainRequest, data_path: Path) -> dict[str, Any]:
 
 
 def _identity(request: TrainRequest, data_path: Path) -> dict[str, Any]:
-    """What the bytes of the result depend on, but for the versions of libraries."""
-    settings = request.model_dump(mode="json", exclude=_WHERE | _PATHS)
+    """What the bytes of the result depend on, but for the versions of libraries.
+
+    What a request leaves out is left out here too: settings that came later change no old result. How
+    many ranks share the work changes only the rounding, so that others may go on with a checkpoint.
+    """
+    settings = request.model_dump(mode="json", exclude=_WHERE | _PATHS, exclude_unset=True)
+    settings["optimization"].pop("world_size", None)
     return {**settings, **_policy_and_data(request, data_path)}
 
 
