@@ -10,6 +10,7 @@ import { downCommand } from './commands/down.ts';
 import { evalCommand } from './commands/eval.ts';
 import { extendCommand } from './commands/extend.ts';
 import { pauseCommand } from './commands/pause.ts';
+import { planCommand } from './commands/plan.ts';
 import { reportCommand } from './commands/report.ts';
 import { resultCommand } from './commands/result.ts';
 import { resumeCommand } from './commands/resume.ts';
@@ -29,7 +30,7 @@ import { EXIT, type ExitCode } from './exit-codes.ts';
 import type { Io } from './output.ts';
 
 const GROUPS = {
-  'First steps': [demoCommand, doctorCommand],
+  'First steps': [demoCommand, doctorCommand, planCommand],
   Runs: [
     runCommand,
     watchCommand,

@@ -19,6 +19,7 @@ from transformers.utils import logging as transformers_logging
 
 from sticflow_ml.chat import Chat, load_processor
 from sticflow_ml.contract import ImageRoots, ModelSpec
+from sticflow_ml.devices import resolve_device
 from sticflow_ml.errors import SticflowError
 from sticflow_ml.images import Images
 from sticflow_ml.protocol import Reporter
@@ -93,23 +94,6 @@ class LoadedModel:
             image_grid_thw=image_inputs.get("image_grid_thw"),
         )
         return positions_ABT[:, 0]
-
-
-def resolve_device(name: str) -> torch.device:
-    """Choose the device that `model.device` names.
-
-    Raises:
-        SticflowError: `ConfigInvalid` when CUDA is asked for and absent.
-    """
-    if name == "cuda" and not torch.cuda.is_available():
-        raise SticflowError(
-            "ConfigInvalid",
-            "Expected a CUDA device because model.device is cuda, found none. Set model.device to "
-            "auto or cpu, or run this worker where a GPU is.",
-        )
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(name)
 
 
 def make_deterministic(device: torch.device, num_threads: int) -> None:

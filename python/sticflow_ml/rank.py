@@ -18,7 +18,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from sticflow_ml.contract import ModelProcessRequest, TrainPreferenceRequest
+from sticflow_ml.contract import ModelProcessRequest, TrainInfusedRequest, TrainPreferenceRequest
 from sticflow_ml.environment import ENVIRONMENT
 from sticflow_ml.errors import EXIT_FAILED, SticflowError
 from sticflow_ml.lifeline import Lifeline
@@ -72,6 +72,7 @@ def _train_along(call: dict[str, Any], lifeline: Lifeline) -> None:
     if isinstance(request, TrainPreferenceRequest):
         train_preference(request, **common)
     else:
+        assert isinstance(request, TrainInfusedRequest), "only trainings have ranks"
         train_infused(request, **common)
 
 

@@ -5,6 +5,8 @@ Rank 0 is the model process itself. The others are processes of its group that r
 for a dead one would wait for ever.
 """
 
+# torch.distributed exports its stores without saying so.
+# pyright: reportPrivateImportUsage=false
 from __future__ import annotations
 
 import contextlib
@@ -25,8 +27,8 @@ import torch
 from torch import distributed
 
 from sticflow_ml.contract import TrainInfusedRequest, TrainPreferenceRequest
+from sticflow_ml.devices import resolve_device
 from sticflow_ml.errors import EXIT_FAILED, SticflowError, Stopped
-from sticflow_ml.model import resolve_device
 from sticflow_ml.protocol import Reporter
 from sticflow_ml.world import ALONE, World
 

@@ -17,6 +17,7 @@ import torch
 from peft import PeftModel
 from safetensors.torch import save_file
 
+from sticflow_ml.activation_checkpointing import is_checkpointed
 from sticflow_ml.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, WarmPolicy, adapter_weights
 from sticflow_ml.contract import (
     AssistantMessage,
@@ -189,10 +190,12 @@ def _train(
     check_lora_placement(training.loaded, training.policy)
     frozen = frozen_fingerprint(training.policy)
     objective, facts = prepare(training)
+    wanted = training.request.optimization
+    recomputes = is_checkpointed(wanted, training.request.lora, training.loaded, objective)
     metrics, deviations = train(
         training.policy,
         objective,
-        training.request.optimization,
+        wanted.model_copy(update={"gradient_checkpointing": recomputes}),
         name=training.request.command,
         workplace=training.workplace,
         identity=identity,
@@ -205,6 +208,7 @@ def _train(
         **identity,
         **facts,
         **({} if world_size == 1 else {"world_size": world_size}),
+        **({"recomputes": recomputes} if wanted.gradient_checkpointing == "auto" else {}),
         "num_steps": len(metrics.rows),
         "deviations": deviations,
         "last_metrics": metrics.rows[-1] if training.workplace.world.is_first else {},

@@ -4,6 +4,8 @@ A process is called a rank, as in torch.distributed; rank 0 is the model process
 to. Nothing is pickled: values travel as JSON through torch's key-value store.
 """
 
+# torch.distributed exports its stores without saying so.
+# pyright: reportPrivateImportUsage=false
 from __future__ import annotations
 
 import json

@@ -1,0 +1,53 @@
+"""Which device a model is on, how much memory it has, and what of it a plan may count on."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import torch
+
+from sticflow_ml.errors import SticflowError
+
+# What fragmentation and a kernel's own buffers may take; a plan that needs more does not fit.
+USABLE_SHARE = 0.9
+CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def resolve_device(name: str) -> torch.device:
+    """Choose the device that `model.device` names.
+
+    Raises:
+        SticflowError: `ConfigInvalid` when CUDA is asked for and absent.
+    """
+    if name == "cuda" and not torch.cuda.is_available():
+        raise SticflowError(
+            "ConfigInvalid",
+            "Expected a CUDA device because model.device is cuda, found none. Set model.device to "
+            "auto or cpu, or run this worker where a GPU is.",
+        )
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(name)
+
+
+def device_memory_bytes(device: torch.device) -> int:
+    """Bytes of one GPU, or of the memory that this host or its container gives to processes."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_properties(device).total_memory
+    physical = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        limit = CGROUP_LIMIT.read_text().strip()
+    except OSError:  # no such kernel interface: nothing limits this process
+        return physical
+    return min(physical, int(limit)) if limit.isdigit() else physical
+
+
+def device_name(device: torch.device) -> str:
+    """What people call it."""
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else device.type
+
+
+def fits(num_bytes: int, capacity_bytes: int) -> bool:
+    """True when a plan of this size leaves the device its reserve."""
+    return num_bytes <= USABLE_SHARE * capacity_bytes

@@ -1,0 +1,257 @@
+"""The memory estimate: exact where it can be, and close to what PyTorch really keeps elsewhere."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from model_process import PYTHON_ROOT, ModelProcess
+from tiny_models import CLIP_336, FAMILIES, build
+from tiny_requests import LORA, OPTIMIZATION
+from training_parts import Messages, open_scorer, open_training, preference_request
+
+from sticflow_ml.activation_checkpointing import is_checkpointed
+from sticflow_ml.contract import LoraSettings, OptimizationSpec
+from sticflow_ml.memory import (
+    Lora,
+    Pass,
+    activation_bytes,
+    dimensions,
+    generation_terms,
+    num_adapter_weights,
+    total,
+    training_terms,
+)
+from sticflow_ml.plan_memory import count_weights, plan
+from sticflow_ml.training import Training
+
+NUM_PAIRS = 2
+EVERY_LAYER = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+# What autograd keeps besides the decoder: embeddings, the scored hidden states, scalars.
+TOLERANCE = 0.25
+
+
+@pytest.fixture
+def training(checkpoints: dict[str, Path], pictures: Path, tmp_path: Path) -> Training:
+    request = preference_request(checkpoints["llava"], pictures, tmp_path, num_pairs=NUM_PAIRS)
+    return open_training(request, Messages())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_the_headers_of_the_files_count_every_weight(
+    checkpoints: dict[str, Path], family: str
+) -> None:
+    from transformers import AutoModelForImageTextToText
+
+    model = AutoModelForImageTextToText.from_pretrained(checkpoints[family])
+
+    assert count_weights(checkpoints[family]) == sum(one.numel() for one in model.parameters())
+
+
+def test_the_adapter_has_the_weights_of_the_formula(training: Training) -> None:
+    trained = [one.numel() for one in training.policy.parameters() if one.requires_grad]
+
+    sizes = dimensions(training.loaded.model.config)
+
+    assert num_adapter_weights(sizes, Lora(LORA["r"], LORA["target_modules"])) == sum(trained)
+    # 2 blocks; q 32 -> 32, v 32 -> 16 (2 of 4 heads), down 48 -> 32; rank 4.
+    assert sum(trained) == 2 * 4 * ((32 + 32) + (32 + 16) + (48 + 32))
+
+
+def test_the_largest_image_has_the_tokens_of_the_formula(tmp_path: Path) -> None:
+    from transformers import AutoConfig
+
+    for family, expected in (("llava", 576), ("llava_next", 576 + 48 * 49)):
+        folder = build(family, tmp_path / family, geometry=CLIP_336)
+        assert dimensions(AutoConfig.from_pretrained(folder)).num_image_tokens == expected
+
+
+def _kept_bytes(training: Training) -> tuple[int, int]:
+    """Bytes that autograd keeps of a shared pass without its weights, and tokens of a row."""
+    scorer, pairs = open_scorer(training, NUM_PAIRS)
+    rows = [scorer.row(pair) for pair in pairs]
+    training.policy.train()
+    weights = {one.untyped_storage().data_ptr() for one in training.policy.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = storage.nbytes()
+        held.append(tensor)  # a storage that is given back would lend its address to another
+        return tensor
+
+    held: list[torch.Tensor] = []
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        scorer.logps(training.policy, pairs, rows)
+    return sum(kept.values()), max(row.num_row_tokens for row in rows)
+
+
+def test_what_autograd_keeps_is_what_the_terms_say(training: Training) -> None:
+    kept_bytes, num_row_tokens = _kept_bytes(training)
+    sizes = dimensions(training.loaded.model.config)
+    lora = Lora(LORA["r"], LORA["target_modules"])
+    scorer, pairs = open_scorer(training, NUM_PAIRS)
+    num_scored = sum(len(ids) for pair in pairs for ids in scorer.row(pair).completions)
+
+    estimate = activation_bytes(
+        sizes,
+        lora,
+        Pass(NUM_PAIRS, num_row_tokens, num_scored),
+        dtype="float32",
+        is_checkpointed=False,
+    )
+    # The forward pass keeps the float32 logits once; their gradients come later.
+    estimate += num_scored * sizes.vocabulary_size * 4
+
+    assert estimate == pytest.approx(kept_bytes, rel=TOLERANCE)
+
+
+def test_memory_grows_with_what_it_is_for_and_checkpointing_saves_most_of_it() -> None:
+    from transformers import LlavaConfig
+
+    sizes = dimensions(LlavaConfig())  # LLaVA-1.5-7B: 32 blocks of 4,096
+    common = {"weights_bytes": 14_100_000_000, "dtype": "bfloat16", "device": "cuda"}
+    lora = Lora(128, EVERY_LAYER)
+    one_pass = Pass(1, 1100, 420)
+    plain = training_terms(sizes, lora, one_pass, is_checkpointed=False, **common)
+    saved = training_terms(sizes, lora, one_pass, is_checkpointed=True, **common)
+
+    # trainer.md section 7: rank 128 on all linear layers of a Llama of 7B is 0.32e9 numbers.
+    assert plain["adapter"] == pytest.approx(4 * 0.32e9, rel=0.01)
+    assert plain["optimizer"] == 2 * plain["adapter"]
+    assert saved["activations"] < 0.1 * plain["activations"]
+    for smaller in (Pass(1, 900, 420), Pass(1, 1100, 100)):
+        less = training_terms(sizes, lora, smaller, is_checkpointed=False, **common)
+        assert total(less) < total(plain)
+
+
+def test_the_cache_of_a_generation_is_two_vectors_a_token_and_block() -> None:
+    from transformers import LlavaConfig
+
+    terms = generation_terms(
+        dimensions(LlavaConfig()),
+        num_rows=8,
+        num_prompt_tokens=620,
+        max_new_tokens=250,
+        weights_bytes=1,
+        adapter=None,
+        dtype="bfloat16",
+        device="cuda",
+    )
+
+    # trainer.md section 7: a token of a Vicuna takes 524 kB.
+    assert terms["key_value_cache"] == 8 * 870 * 524_288
+
+
+class _Lengths:
+    """An objective of which only the lengths matter."""
+
+    def __init__(self, num_tokens: list[int]) -> None:
+        self.num_tokens = num_tokens
+        self.num_target_tokens = num_tokens
+        self.example_ids = [str(number) for number in range(len(num_tokens))]
+
+
+def _decided(training: Training, wish: bool | str, capacity_bytes: int) -> bool:
+    spec = OptimizationSpec.model_validate({**OPTIMIZATION, "gradient_checkpointing": wish})
+    return is_checkpointed(
+        spec,
+        LoraSettings.model_validate(LORA),
+        training.loaded,
+        _Lengths([100, 40]),  # pyright: ignore[reportArgumentType]
+        capacity_bytes=capacity_bytes,
+    )
+
+
+def test_auto_recomputes_only_where_the_estimate_exceeds_the_device(training: Training) -> None:
+    assert not _decided(training, "auto", 10**12)
+    assert _decided(training, "auto", 10**6)
+    assert _decided(training, True, 10**12)
+    assert not _decided(training, False, 10**6)
+
+
+def test_auto_is_recorded_with_what_it_came_to_and_trains_the_same_adapter(
+    checkpoints: dict[str, Path], pictures: Path, tmp_path: Path
+) -> None:
+    adapters = []
+    for wish in (False, "auto", True):
+        request = preference_request(
+            checkpoints["llava"],
+            pictures,
+            tmp_path / str(wish),
+            num_pairs=NUM_PAIRS,
+            optimization={**OPTIMIZATION, "gradient_checkpointing": wish},
+        )
+        with ModelProcess.fork() as process:
+            result = process.run(request)
+        assert result is not None
+        assert result["type"] == "result", result
+        output = Path(request["work_dir"]) / "output"
+        adapters.append((output / "adapter_model.safetensors").read_bytes())
+        facts = json.loads((output / "training.json").read_text())
+        assert facts.get("recomputes") == (False if wish == "auto" else None)
+
+    assert adapters[0] == adapters[1] == adapters[2]
+
+
+def _question(checkpoint: Path, **changes: Any) -> dict[str, Any]:
+    training = {
+        "stage": "preference_training",
+        "lora": LORA,
+        "micro_batch_size": 2,
+        "max_length": None,
+        "max_new_tokens": 64,
+        "gradient_checkpointing": "auto",
+    }
+    return {
+        "model_path": str(checkpoint),
+        "dtype": "float32",
+        "device": "cpu",
+        "trainings": [training, {**training, "stage": "infused_training"}],
+        "generation": {"batch_size": 8, "max_new_tokens": 64},
+        **changes,
+    }
+
+
+def test_a_plan_names_rows_terms_and_whether_they_fit(checkpoints: dict[str, Path]) -> None:
+    answer = plan(_question(checkpoints["llava_next"]))
+
+    first, second, generation = answer["estimates"]
+    # 64x64 pixels: a grid of 8 rows of 8 and a token each, behind 16 of the whole.
+    assert answer["model"]["image_tokens"] == 16 + 8 * 9
+    assert first["row_tokens"] == 88 + 128 + 2 * 64
+    assert first["rows"] == 2
+    assert first["total_bytes"] == sum(first["terms"].values())
+    assert first["fits"]
+    assert first["gradient_checkpointing"] is False
+    assert second["stage"] == "infused_training"
+    assert generation["stage"] == "generation"
+    assert generation["terms"]["weights_before_merge"] > 0
+
+
+def test_a_plan_is_answered_on_stdout_and_a_refusal_too(
+    checkpoints: dict[str, Path], tmp_path: Path
+) -> None:
+    def ask(checkpoint: Path) -> tuple[int, dict[str, Any]]:
+        finished = subprocess.run(
+            [sys.executable, "-m", "sticflow_ml.plan_memory"],
+            input=json.dumps(_question(checkpoint)),
+            capture_output=True,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(PYTHON_ROOT)},
+            check=False,
+        )
+        return finished.returncode, json.loads(finished.stdout)
+
+    (tmp_path / "config.json").write_text("{}")
+    assert ask(checkpoints["llava"])[0] == 0
+    code, answer = ask(tmp_path)
+    assert code == 1
+    assert answer["error"]["code"] == "ModelInvalid"
