@@ -118,7 +118,8 @@ function bootstrapOf({ request: { base, seeds } }: StudyPlan) {
 function numImages(items: ItemsOfRows): number {
   const images = new Set<string>();
   for (const bySeed of items.values()) {
-    for (const scored of bySeed.values()) for (const { image_id } of scored) images.add(image_id);
+    for (const scored of bySeed.values())
+      for (const { image_id } of scored) if (image_id !== null) images.add(image_id);
   }
   return images.size;
 }

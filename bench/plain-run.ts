@@ -130,7 +130,12 @@ class Steps {
       const dar_answers = plan.answers_dar
         ? await this.#generate({ task: 'dar_answers', round, policy, source, num_items })
         : null;
-      await this.#cpu.scoreAnswers({ set, answers, dar_answers });
+      await this.#cpu.scoreAnswers({
+        set,
+        answers,
+        dar_answers,
+        training_images: [this.#images],
+      });
     }
   }
 

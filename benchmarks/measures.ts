@@ -81,7 +81,9 @@ export function testsOf(
  */
 export function clustersOf(items: readonly ScoredItem[], measure: string): Map<string, Cluster> {
   const definition = definitionsFor(items, 'any').get(measure);
-  return definition === undefined ? new Map<string, Cluster>() : byImage(items, definition);
+  if (definition === undefined) return new Map();
+  const clusters = [...byImage(items, definition)];
+  return new Map(clusters.map(([image, groups]) => [image, groups.reduce(plus, NOTHING)]));
 }
 
 type ItemCounts = Pick<

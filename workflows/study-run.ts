@@ -67,7 +67,7 @@ async function selectImages(plan: ArtifactRef, run: number, label: string): Prom
 
 interface ImagesToEmbed {
   /** A config, as `selfTraining` takes it. */
-  readonly raw: Parameters<typeof bookkeeping.prepareRun>[0]['config'];
+  readonly raw: unknown;
   readonly sets: readonly string[];
   readonly max_images: number | null;
   readonly label: string;
@@ -77,7 +77,8 @@ interface ImagesToEmbed {
 export async function imageFeatures({ raw, sets, max_images, label }: ImagesToEmbed) {
   const summary = `${label} · features`;
   const { config } = await bookkeeping.prepareRun.executeWithOptions({ summary }, [
-    { config: raw },
+    // It came out of a JSON payload, whatever it is.
+    { config: raw as Parameters<typeof bookkeeping.prepareRun>[0]['config'] },
   ]);
   const { model } = await data.resolveModel.executeWithOptions({ summary }, [{ config }]);
   const policy = { model, adapter: null };

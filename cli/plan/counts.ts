@@ -4,7 +4,9 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { createInterface } from 'node:readline';
 import { z } from 'zod';
+import { LOADERS } from '../../benchmarks/loaders.ts';
 import type { ExperimentConfig } from '../../contract/config.ts';
+import type { EvaluationSetConfig } from '../../contract/config-evaluation.ts';
 import { hasErrorCode } from '../../store/errors.ts';
 import { resolveSource } from '../../store/sources.ts';
 import type { SetCounts, SourceCounts } from './stages.ts';
@@ -23,16 +25,17 @@ export async function countSources(
   const notes: string[] = [];
   const counted = async (
     name: string,
-    source: string,
+    source: string | null,
     count: (path: string) => Promise<number | null>,
   ): Promise<number | null> => {
+    if (source === null) return null;
     const number = await count(await resolveSource(workspace, source));
     if (number === null) notes.push(`${name} was not counted: a glob, or a list too large to read`);
     return number;
   };
   const sets = new Map<string, SetCounts>();
   for (const set of config.evaluation.sets) {
-    sets.set(set.name, await countQuestions(await resolveSource(workspace, set.questions)));
+    sets.set(set.name, await countSet(workspace, set));
   }
   const { infusion } = config;
   return {
@@ -46,6 +49,19 @@ export async function countSources(
     },
     notes,
   };
+}
+
+async function countSet(
+  workspace: string,
+  { benchmark, data, questions }: EvaluationSetConfig,
+): Promise<SetCounts> {
+  if (questions !== undefined)
+    return await countQuestions(await resolveSource(workspace, questions));
+  const load = LOADERS[benchmark];
+  if (load === undefined || data === undefined) return { images: 0, questions: 0 };
+  const loaded = await load(await resolveSource(workspace, data));
+  const images = new Set(loaded.questions.flatMap(({ image }) => image?.name ?? []));
+  return { images: images.size, questions: loaded.questions.length };
 }
 
 async function countImages(path: string): Promise<number | null> {

@@ -152,7 +152,7 @@ test('a run whose last round was not kept leads with the policy that it ends wit
   );
 });
 
-const BOOTSTRAP = { num_resamples: 100, seed: 0 };
+const BOOTSTRAP = { num_resamples: 100, seed: 0, benchmark: 'exact_match' };
 
 function answerItem(index: number, score: number): ScoredItem {
   return {

@@ -32,7 +32,9 @@ describe('sticflow study', () => {
     const { stdout, stderr, exitCode } = await sticflow('study', 'table2', '--quick', '--estimate');
 
     // Two runs of 240 pairs and 120 examples: 2 x (480 + 120) texts, 2 x (240 + 120) examples.
-    expect(stdout).toContain('At most 1,200 texts, 720 trained examples and 6 evaluations in 2 runs');
+    expect(stdout).toContain(
+      'At most 1,200 texts, 720 trained examples and 6 evaluations in 2 runs',
+    );
     expect(stdout).toMatch(/^About \d+ min \d+ s on one core, or less\.$/m);
     expect(stderr).toBe('');
     expect(exitCode).toBe(EXIT.done);
