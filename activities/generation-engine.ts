@@ -4,7 +4,8 @@
  */
 import type { ExperimentConfig } from '../contract/config.ts';
 import { engineOf, type OpenAiEngineConfig } from '../contract/config-engine.ts';
-import type { ClientSpec, GenerateRequest, SecretPlace } from '../contract/model-process.ts';
+import type { GenerateRequest } from '../contract/model-process.ts';
+import type { ClientSpec, SecretPlace } from '../contract/model-process-engines.ts';
 import type { SecretRef } from '../contract/source.ts';
 import type { JsonObject } from '../store/canonical.ts';
 import { requireEndpoint } from '../store/endpoints.ts';

@@ -12,6 +12,7 @@ import { PROTOCOL_VERSION } from '../contract/api.ts';
 import { LoraSettings } from '../contract/config-training.ts';
 import { FAILURES } from '../contract/failures.ts';
 import * as modelProcess from '../contract/model-process.ts';
+import * as engines from '../contract/model-process-engines.ts';
 import * as records from '../contract/records.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -23,11 +24,11 @@ const EXPORTED = {
   ModelProcessRequest: modelProcess.ModelProcessRequest,
   ModelProcessMessage: modelProcess.ModelProcessMessage,
   GenerateRequest: modelProcess.GenerateRequest,
-  HfEngine: modelProcess.HfEngine,
-  OpenAiEngine: modelProcess.OpenAiEngine,
-  VllmEngine: modelProcess.VllmEngine,
-  ClientSpec: modelProcess.ClientSpec,
-  SecretPlace: modelProcess.SecretPlace,
+  HfEngine: engines.HfEngine,
+  OpenAiEngine: engines.OpenAiEngine,
+  VllmEngine: engines.VllmEngine,
+  ClientSpec: engines.ClientSpec,
+  SecretPlace: engines.SecretPlace,
   TrainPreferenceRequest: modelProcess.TrainPreferenceRequest,
   TrainInfusedRequest: modelProcess.TrainInfusedRequest,
   EmbedRequest: modelProcess.EmbedRequest,
