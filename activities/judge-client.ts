@@ -151,10 +151,10 @@ export class JudgeClient {
   }
 
   #keyRejected(status: number, said: string): SticflowError {
-    const { base_url, key } = this.#config;
+    const { base_url, api_key } = this.#config;
     return new SticflowError(
       'JudgeKeyRejected',
-      `Expected ${base_url} to take the key ${key ?? '(none)'}, and it answered ${status}: ${said}. Put a valid key (with credit) behind evaluation.judge.key and start again; what was judged is kept.`,
+      `Expected ${base_url} to take the key ${api_key ?? '(none)'}, and it answered ${status}: ${said}. Put a valid key (with credit) behind evaluation.judge.api_key and start again; what was judged is kept.`,
       { details: { status } },
     );
   }

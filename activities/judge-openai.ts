@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { JudgePrompt } from '../benchmarks/judging/judging.ts';
 import type { OpenaiJudge } from '../contract/config-judge.ts';
 import { canonicalJson, type JsonObject, sha256Hex } from '../store/canonical.ts';
+import { requireEndpoint } from '../store/endpoints.ts';
 import { judgeDir } from '../store/layout.ts';
 import { ReplyCache } from './judge-cache.ts';
 import { JudgeClient, PassingFault } from './judge-client.ts';
@@ -20,25 +21,25 @@ const OFFICIAL_HOST = 'api.openai.com';
 
 /** What the judges of one worker share; made once a worker. */
 export class JudgeRooms {
-  readonly #workspace: string;
+  readonly workspace: string;
   readonly #rooms = new Map<string, unknown>();
   readonly cache: ReplyCache;
 
   constructor(workspace: string) {
-    this.#workspace = workspace;
+    this.workspace = workspace;
     this.cache = new ReplyCache(judgeDir(workspace, 'replies'));
   }
 
   /** One for each server, key and speed. */
-  pace({ base_url, key, requests_per_minute }: OpenaiJudge): Pace {
-    const name = sha256Hex(canonicalJson([base_url, key, requests_per_minute])).slice(0, 32);
-    const directory = join(judgeDir(this.#workspace, 'pace'), name);
+  pace({ base_url, api_key, requests_per_minute }: OpenaiJudge): Pace {
+    const name = sha256Hex(canonicalJson([base_url, api_key, requests_per_minute])).slice(0, 32);
+    const directory = join(judgeDir(this.workspace, 'pace'), name);
     return this.#one(directory, () => new Pace(directory, requests_per_minute));
   }
 
   /** One for each config. */
   spending(scope: string, caps: OpenaiJudge['spending']): Spending {
-    const path = join(judgeDir(this.#workspace, 'spending'), `${scope}.jsonl`);
+    const path = join(judgeDir(this.workspace, 'spending'), `${scope}.jsonl`);
     return this.#one(path, () => new Spending(path, caps));
   }
 
@@ -52,14 +53,16 @@ export class JudgeRooms {
 
 /**
  * @param scope - what a spending cap is over: the key of the config.
- * @throws SticflowError `SecretMissing`
+ * @throws SticflowError `SecretMissing`, or `SourceNotFound` for an address that nobody registered
  */
 export async function openaiJudge(
   config: OpenaiJudge,
   scope: string,
   rooms: JudgeRooms,
 ): Promise<Judge> {
-  const key = config.key === null ? null : await resolveSecret(config.key);
+  const { base_url, api_key } = config;
+  await requireEndpoint(rooms.workspace, { base_url, api_key });
+  const key = api_key === null ? null : await resolveSecret(rooms.workspace, api_key);
   const client = new JudgeClient(config, key);
   const pace = rooms.pace(config);
   const spending = rooms.spending(scope, config.spending);

@@ -2,9 +2,10 @@
  * Keys behind the references of a config. They are read where they are used, live in memory only, and
  * are taken out of every text that leaves an activity.
  */
-import { lstat, readFile } from 'node:fs/promises';
-import type { SecretRef } from '../contract/config-judge.ts';
+import { readFile, stat } from 'node:fs/promises';
+import type { SecretRef } from '../contract/source.ts';
 import { hasErrorCode, SticflowError } from '../store/errors.ts';
+import { resolveSource } from '../store/sources.ts';
 
 /** Keys are far shorter; what is longer is some other file. */
 const MAX_SIZE_BYTES = 4096;
@@ -16,21 +17,23 @@ const ONE_WORD = /^[\x21-\x7e]+$/;
 const MIN_REDACTED_CHARS = 8;
 
 /**
- * The text behind `env:NAME` or `file:/path`.
+ * The text behind `env:NAME`, or in the file behind `source:<id>`.
  *
  * @throws SticflowError `SecretMissing` that names the reference, never what is behind it.
  */
-export async function resolveSecret(
-  ref: SecretRef,
-  environment: NodeJS.ProcessEnv = process.env,
-): Promise<string> {
+export async function resolveSecret(workspace: string, ref: SecretRef): Promise<string> {
   const [scheme, name = ''] = ref.split(/:(.*)/s);
-  const text = scheme === 'env' ? environment[name] : await readKeyFile(ref, name);
+  const text =
+    scheme === 'env'
+      ? process.env[name]
+      : await readKeyFile(ref, await resolveSource(workspace, ref));
   if (text === undefined || text.trim() === '') {
     throw missing(
       ref,
-      'it is not set on this worker',
-      `Set ${name} where the CPU worker starts, and start the worker again.`,
+      'there is none on this worker',
+      scheme === 'env'
+        ? `Set ${name} where the CPU worker starts, and start the worker again.`
+        : 'Put the key there, and nothing else.',
     );
   }
   if (ONE_WORD.test(text.trim())) return text.trim();
@@ -45,11 +48,11 @@ export function redactor(secret: string | null): (text: string) => string {
 
 async function readKeyFile(ref: SecretRef, path: string): Promise<string> {
   try {
-    const stat = await lstat(path);
-    if (!stat.isFile() || stat.size > MAX_SIZE_BYTES) {
+    const file = await stat(path);
+    if (!file.isFile() || file.size > MAX_SIZE_BYTES) {
       throw missing(ref, 'it is no small file', 'Name a file that holds the key and nothing else.');
     }
-    if ((stat.mode & OPEN_TO_OTHERS) !== 0) {
+    if ((file.mode & OPEN_TO_OTHERS) !== 0) {
       throw missing(ref, 'other users may read it', `Run chmod 600 ${path}.`);
     }
     return await readFile(path, 'utf8');
@@ -62,6 +65,6 @@ async function readKeyFile(ref: SecretRef, path: string): Promise<string> {
 function missing(ref: SecretRef, what: string, remedy: string): SticflowError {
   return new SticflowError(
     'SecretMissing',
-    `Expected a key at evaluation.judge.key (${ref}), and ${what}. ${remedy} What was judged is kept.`,
+    `Expected a key at evaluation.judge.api_key (${ref}), and ${what}. ${remedy} What was judged is kept.`,
   );
 }

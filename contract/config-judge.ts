@@ -1,45 +1,17 @@
 /**
- * Who judges free-form answers. A config names a key (`env:NAME`, `file:/path`) and never holds one;
- * the reference is resolved inside the judging activity only.
+ * Who judges free-form answers. A config names the place of a key and never holds one; it is read
+ * inside the judging activity only.
  */
 import { z } from 'zod';
-import { SourceRef } from './source.ts';
+import { OpenAiEngineConfig } from './config-engine.ts';
+import { SecretRef, SourceRef } from './source.ts';
 
 /** The benchmarks whose official score needs a judge, always or for answers that rules cannot read. */
 export const JUDGED_BENCHMARKS = ['llavabench', 'mmvet', 'mathvista', 'mmbench'] as const;
 export const JudgedBenchmark = z.enum(JUDGED_BENCHMARKS);
 export type JudgedBenchmark = z.infer<typeof JudgedBenchmark>;
 
-/**
- * Who may start a run names the variable and the address its value goes to, so that no other secret
- * of the worker's environment may be named: only what is called a key or a token.
- */
-export const SecretRef = z
-  .string()
-  .max(1000)
-  .regex(
-    /^(?:env:[A-Z][A-Z0-9_]*(?:KEY|TOKEN)|file:\/[^\0]+)$/,
-    'expected env:NAME (a variable of the CPU worker that ends in KEY or TOKEN) or file:/absolute/path, never the key itself',
-  );
-export type SecretRef = z.infer<typeof SecretRef>;
-
-function urlOf(text: string): URL | null {
-  return URL.canParse(text) ? new URL(text) : null;
-}
-
 const LOOPBACK = ['localhost', '127.0.0.1', '[::1]'];
-
-const BaseUrl = z
-  .string()
-  .max(1000)
-  .refine(
-    (text) => {
-      const url = urlOf(text);
-      const isWeb = url?.protocol === 'https:' || url?.protocol === 'http:';
-      return isWeb && url.username === '' && url.search === '' && url.hash === '';
-    },
-    { error: 'expected https://host/v1 (or http://), without user, password or query' },
-  );
 
 const shared = {
   num_runs: z
@@ -79,14 +51,18 @@ const Spending = z.strictObject({
 
 const OpenaiJudge = z.strictObject({
   kind: z.literal('openai'),
-  base_url: BaseUrl.default('https://api.openai.com/v1').describe(
-    'any server with POST /chat/completions; plain http:// to another machine only without a key',
-  ),
+  base_url: OpenAiEngineConfig.shape.base_url
+    .default('https://api.openai.com/v1')
+    .describe(
+      'any server with POST /chat/completions; plain http:// to another machine only without a key',
+    ),
   model: z
     .string()
     .regex(/^[\w./:@-]{1,200}$/, 'expected a model name of letters, digits and ._/:@-')
     .describe('as the server knows it, with its version: gpt-4-0613; STIC scripts: gpt-4-0613'),
-  key: SecretRef.nullable().default('env:OPENAI_API_KEY').describe('null = the server wants none'),
+  api_key: SecretRef.nullable()
+    .default('env:OPENAI_API_KEY')
+    .describe('env:NAME of the CPU worker, or file:PATH in YAML; null = the server wants none'),
   prompt: z
     .enum(['official', 'fenced'])
     .default('official')
@@ -171,12 +147,12 @@ export const JudgeConfig = z
     };
     if (judge.kind === 'policy') issue(['kind'], POLICY_REFUSAL);
     if (judge.kind !== 'openai') return;
-    const url = urlOf(judge.base_url);
-    const isOpen = url?.protocol === 'http:' && !LOOPBACK.includes(url.hostname);
-    if (isOpen && judge.key !== null) {
+    const { protocol, hostname } = new URL(judge.base_url);
+    const isOpen = protocol === 'http:' && !LOOPBACK.includes(hostname);
+    if (isOpen && judge.api_key !== null) {
       issue(
         ['base_url'],
-        'expected https:// where a key is sent, got http:// to another machine. Use https, or key: null for a server without one.',
+        'expected https:// where a key is sent, got http:// to another machine. Use https, or api_key: null for a server without one.',
       );
     }
     const { max_money, prices } = judge.spending;
@@ -190,4 +166,4 @@ export const JudgeConfig = z
 export type JudgeConfig = z.infer<typeof JudgeConfig>;
 
 const POLICY_REFUSAL =
-  'expected "openai", "replay" or "none": a checkpoint cannot judge by itself yet. Serve it (vllm serve MODEL) and use kind: openai with base_url: http://127.0.0.1:8000/v1 and key: null.';
+  'expected "openai", "replay" or "none": a checkpoint cannot judge by itself yet. Serve it (vllm serve MODEL) and use kind: openai with base_url: http://127.0.0.1:8000/v1 and api_key: null.';

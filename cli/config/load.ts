@@ -69,6 +69,9 @@ export async function loadConfigText(
   if (config.generation.openai !== undefined) {
     await registerEndpoint(workspace, config.generation.openai);
   }
+  if (config.evaluation.judge?.kind === 'openai') {
+    await registerEndpoint(workspace, config.evaluation.judge);
+  }
   return config;
 }
 

@@ -27,6 +27,7 @@ export const SOURCE_FIELDS: Readonly<Record<string, Target>> = {
   'evaluation.sets.*.questions': 'file',
   'evaluation.sets.*.truth': 'file',
   'evaluation.sets.*.image_root': 'folder',
+  'evaluation.judge.api_key': 'secret',
   'evaluation.judge.checkpoint': 'folder',
   'evaluation.judge.recordings.llavabench.*': 'file',
   'evaluation.judge.recordings.mmvet.*': 'file',

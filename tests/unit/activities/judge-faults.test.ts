@@ -16,7 +16,7 @@ async function setUp(faults: readonly Fault[] = [], knobs: object = {}) {
   const judge = await startJudge({ faults });
   const workspace = await judgeWorkspace();
   const config = {
-    ...{ kind: 'openai', base_url: judge.url, model: 'judge-1', key: null },
+    ...{ kind: 'openai', base_url: judge.url, model: 'judge-1', api_key: null },
     ...{ max_parallel: 1, max_retries: 2, timeout_seconds: 1 },
     ...knobs,
   };

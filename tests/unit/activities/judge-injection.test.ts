@@ -55,7 +55,7 @@ async function shareOfObeyed(
   const judge = await startJudge({ obeys: 'answers' });
   const { input, activities, judgements } = await judgeWorkspace();
   const texts = [CLEAN, ...PROBES.map((order) => `${CLEAN} ${order}`)];
-  const config = { kind: 'openai', base_url: judge.url, model: 'obedient', key: null, prompt };
+  const config = { kind: 'openai', base_url: judge.url, model: 'obedient', api_key: null, prompt };
 
   const output = await activities.judgeAnswers(await input(config, answersOf(texts)));
 

@@ -1,10 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { defaultFailureConverter, defaultPayloadConverter } from '@temporalio/common';
 import { describe, expect, it, vi } from 'vitest';
 import { resolveSecret } from '../../../activities/secret.ts';
 import { JudgeConfig } from '../../../contract/config-judge.ts';
+import { endpointsDir } from '../../../store/layout.ts';
+import { registerSource } from '../../../store/sources.ts';
 import { temporaryDirectory } from '../store/temporary.ts';
 import { answerTexts, llavabenchAnswers } from './judge-answers.ts';
 import { type Fault, judgeWorkspace, startJudge } from './judge-workspace.ts';
@@ -17,7 +19,7 @@ async function setUp({ faults = [] as readonly Fault[], key = CANARY } = {}) {
   const judge = await startJudge({ faults, key });
   const workspace = await judgeWorkspace();
   const config = {
-    ...{ kind: 'openai', base_url: judge.url, model: 'judge-1', key: 'env:TEST_JUDGE_KEY' },
+    ...{ kind: 'openai', base_url: judge.url, model: 'judge-1', api_key: 'env:TEST_JUDGE_KEY' },
     ...{ max_parallel: 1, max_retries: 0, max_attempts: 1 },
   };
   return { judge, config, ...workspace };
@@ -115,7 +117,7 @@ describe('the key of a judge', () => {
   it('that the worker does not have is named, never guessed', async () => {
     const { config, input, activities } = await setUp();
     const asked = await input(
-      { ...config, key: 'env:ANOTHER_JUDGE_KEY' },
+      { ...config, api_key: 'env:ANOTHER_JUDGE_KEY' },
       llavabenchAnswers(answerTexts(1)),
     );
 
@@ -128,12 +130,28 @@ describe('the key of a judge', () => {
     });
   });
 
+  it('goes to no address that a person of the workspace has not named with it', async () => {
+    const { judge, config, input, activities, workspace } = await setUp();
+    const asked = await input(config, llavabenchAnswers(answerTexts(1)));
+    // A run that somebody else started names an address of their choosing.
+    rmSync(endpointsDir(workspace), { recursive: true });
+
+    await expect(activities.judgeAnswers(asked)).rejects.toMatchObject({
+      type: 'SourceNotFound',
+      nonRetryable: true,
+    });
+    expect(judge.requests()).toEqual([]);
+  });
+
   it('is not sent where none is wanted', async () => {
     const { config, input, activities } = await setUp();
     const open = await startJudge();
 
     await activities.judgeAnswers(
-      await input({ ...config, base_url: open.url, key: null }, llavabenchAnswers(answerTexts(1))),
+      await input(
+        { ...config, base_url: open.url, api_key: null },
+        llavabenchAnswers(answerTexts(1)),
+      ),
     );
 
     expect(open.requests().map(({ authorization }) => authorization)).toEqual(['none']);
@@ -141,60 +159,42 @@ describe('the key of a judge', () => {
 });
 
 describe('a key in a file', () => {
-  it('is read when only its owner may, and is one word', async () => {
-    const file = join(await temporaryDirectory(), 'key');
+  async function keyFile() {
+    const workspace = await temporaryDirectory();
+    const file = join(workspace, 'key');
     writeFileSync(file, `${CANARY}\n`, { mode: 0o600 });
+    return { workspace, file, ref: await registerSource(workspace, file) };
+  }
 
-    expect(await resolveSecret(`file:${file}`)).toBe(CANARY);
+  it('is read when only its owner may, and is one word', async () => {
+    const { workspace, ref } = await keyFile();
+
+    expect(await resolveSecret(workspace, ref)).toBe(CANARY);
+  });
+
+  it('that nobody registered is not opened', async () => {
+    const { ref } = await keyFile();
+
+    await expect(resolveSecret(await temporaryDirectory(), ref)).rejects.toMatchObject({
+      code: 'SourceNotFound',
+    });
   });
 
   it.each([
-    [
-      'others may read it',
-      (file: string) => {
-        chmodSync(file, 0o644);
-      },
-      /other users may read it. Run chmod 600/,
-    ],
-    [
-      'it has lines',
-      (file: string) => {
-        writeFileSync(file, 'root:x:0:0\nbin:x:1:1\n');
-      },
-      /more than one word/,
-    ],
-    [
-      'it is empty',
-      (file: string) => {
-        writeFileSync(file, '');
-      },
-      /not set|nothing else/,
-    ],
-    [
-      'it is large',
-      (file: string) => {
-        writeFileSync(file, 'x'.repeat(5000));
-      },
-      /no small file/,
-    ],
-  ])('is refused when %s, without a word of it', async (_, spoil, message) => {
-    const file = join(await temporaryDirectory(), 'key');
-    writeFileSync(file, CANARY, { mode: 0o600 });
-    spoil(file);
+    ['others may read it', 0o644, CANARY, /other users may read it. Run chmod 600/],
+    ['it has lines', 0o600, 'root:x:0:0\nbin:x:1:1\n', /more than one word/],
+    ['it is empty', 0o600, '', /there is none on this worker. Put the key there/],
+    ['it is large', 0o600, 'x'.repeat(5000), /no small file/],
+  ])('is refused when %s, without a word of it', async (_, mode, content, message) => {
+    const { workspace, file, ref } = await keyFile();
+    writeFileSync(file, content);
+    chmodSync(file, mode);
 
-    const reading = resolveSecret(`file:${file}`);
+    const reading = resolveSecret(workspace, ref);
 
     await expect(reading).rejects.toMatchObject({ code: 'SecretMissing' });
     await expect(reading).rejects.toThrow(message);
     await expect(reading).rejects.not.toThrow(CANARY);
-  });
-
-  it('is refused behind a link', async () => {
-    const folder = await temporaryDirectory();
-    writeFileSync(join(folder, 'key'), CANARY, { mode: 0o600 });
-    symlinkSync(join(folder, 'key'), join(folder, 'link'));
-
-    await expect(resolveSecret(`file:${join(folder, 'link')}`)).rejects.toThrow(/no small file/);
   });
 });
 
@@ -202,8 +202,7 @@ describe('a judge config', () => {
   const config = { kind: 'openai', model: 'judge-1' };
 
   it.each([
-    ['a key itself', { key: CANARY }, 'key'],
-    ['a variable that is no key', { key: 'env:DATABASE_URL' }, 'key'],
+    ['a key itself', { api_key: CANARY }, 'api_key'],
     ['a key over plain http to another machine', { base_url: 'http://example.com/v1' }, 'base_url'],
     ['a password in the address', { base_url: 'https://me:word@example.com/v1' }, 'base_url'],
     ['a file as address', { base_url: 'file:///etc/passwd' }, 'base_url'],
@@ -219,7 +218,7 @@ describe('a judge config', () => {
       true,
     );
     expect(
-      JudgeConfig.safeParse({ ...config, base_url: 'http://gpu-7:8000/v1', key: null }).success,
+      JudgeConfig.safeParse({ ...config, base_url: 'http://gpu-7:8000/v1', api_key: null }).success,
     ).toBe(true);
   });
 });

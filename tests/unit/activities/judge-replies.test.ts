@@ -12,7 +12,7 @@ async function setUp(faults: readonly Fault[], knobs: object = {}) {
   const judge = await startJudge({ faults });
   const workspace = await judgeWorkspace();
   const config = {
-    ...{ kind: 'openai', base_url: judge.url, model: 'judge-1', key: null },
+    ...{ kind: 'openai', base_url: judge.url, model: 'judge-1', api_key: null },
     // One at a time, so that the number of a request tells its answer.
     ...{ max_parallel: 1, max_retries: 0, max_attempts: 1 },
     ...knobs,

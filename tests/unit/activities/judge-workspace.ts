@@ -15,6 +15,7 @@ import { SCORERS } from '../../../benchmarks/scorers.ts';
 import type { Activities } from '../../../contract/activities.ts';
 import type { ArtifactRef } from '../../../contract/artifact.ts';
 import { Judgement, Judging } from '../../../contract/judgements.ts';
+import { registerEndpoint } from '../../../store/endpoints.ts';
 import { temporaryDirectory } from '../store/temporary.ts';
 import type { AnswerFiles } from './judge-answers.ts';
 import { dependencies, prepared } from './run-workspace.ts';
@@ -96,6 +97,8 @@ export async function startJudge(options: JudgeServerOptions = {}): Promise<Judg
   };
 }
 
+const OpenaiEndpoint = z.object({ base_url: z.string(), api_key: z.string().nullable() });
+
 type Input = Parameters<Activities['judgeAnswers']>[0];
 
 export interface JudgeWorkspace {
@@ -137,6 +140,9 @@ export async function judgeWorkspace(): Promise<JudgeWorkspace> {
       // What a person may write; the schema is the activity's business.
       const evaluation = { judge } as NonNullable<Parameters<typeof prepared>[2]>['evaluation'];
       const { config } = await prepared(deps, images, { evaluation });
+      const named = OpenaiEndpoint.safeParse(judge);
+      // As the CLI does with what a person names.
+      if (named.success) await registerEndpoint(workspace, named.data);
       const answers = await store.build(
         { kind: 'generations', inputs: [], parameters: { files }, version: 1 },
         async (directory) => {

@@ -6,7 +6,7 @@ import { type Fault, judgeWorkspace, startJudge } from './judge-workspace.ts';
 async function setUp(faults: readonly Fault[] = []) {
   const judge = await startJudge({ faults });
   const workspace = await judgeWorkspace();
-  const config = { kind: 'openai', base_url: judge.url, model: 'judge-1', key: null } as const;
+  const config = { kind: 'openai', base_url: judge.url, model: 'judge-1', api_key: null } as const;
   return { judge, config, ...workspace };
 }
 
