@@ -105,13 +105,19 @@ describe.concurrent('a round', () => {
       plan: { answers_dar: true, evaluated_policies: ['infused_training'], shard_size: 100 },
     });
 
-    const evaluations = run
-      .inputsOf('generateShard')
-      .map(({ shards }) => shards)
-      .filter(({ task }) => task === 'answers' || task === 'dar_answers');
-    expect(evaluations.map(({ task }) => task)).toEqual(['answers', 'dar_answers']);
+    const shards = run.inputsOf('generateShard').map((input) => input.shards);
+    const ofTask = (wanted: string) => shards.filter(({ task }) => task === wanted);
+    const [answers, ...moreAnswers] = ofTask('answers');
+    const [dar_answers, ...moreDarAnswers] = ofTask('dar_answers');
+    expect([...moreAnswers, ...moreDarAnswers]).toEqual([]);
     expect(run.inputsOf('scoreAnswers')).toEqual([
-      { set: 'scenes-qa', answers: evaluations[0], dar_answers: evaluations[1] },
+      {
+        set: 'scenes-qa',
+        answers,
+        dar_answers,
+        // Contamination is looked for among the images that the run trains on.
+        training_images: [ofTask('preference')[0]?.source],
+      },
     ]);
   });
 
