@@ -1,35 +1,73 @@
 /**
- * The paper's two corruptions h(v), on 8-bit RGB: low resolution, and colour jitter with the very bytes
- * that torchvision gives for PIL images (STIC 993734e stic/generate_pref.py:48-54: Resize(20); ColorJitter(brightness=0.5, hue=0.3)).
+ * Corruptions h(v) of an image, on 8-bit RGB. The paper's two: low resolution, and colour jitter with the very bytes
+ * that torchvision gives for PIL images (STIC 993734e stic/generate_pref.py:48-54: Resize(20); ColorJitter(brightness=0.5,
+ * hue=0.3)). The richer ones are steered by a severity (corruption-draws.ts).
  */
 import type { Corruption } from '../contract/records.ts';
+import { diffuse, occlude, type Pixels, shufflePatches } from './corruption-pixels.ts';
 import { sharp } from './safe-sharp.ts';
 
 /** Corrupts the PNG at `path`; what was drawn is in `corruption`. @returns PNG bytes */
 export async function corruptImage(path: string, corruption: Corruption): Promise<Buffer> {
   const image = sharp(path);
-  if (corruption.kind === 'low_resolution') {
-    const { width, height } = corruption;
-    // libvips' linear kernel widens when it shrinks: the antialiased bilinear of torchvision.
-    return await image.resize({ width, height, fit: 'fill', kernel: 'linear' }).png().toBuffer();
+  switch (corruption.kind) {
+    case 'low_resolution': {
+      const { width, height } = corruption;
+      // libvips' linear kernel widens when it shrinks: the antialiased bilinear of torchvision.
+      return await image.resize({ width, height, fit: 'fill', kernel: 'linear' }).png().toBuffer();
+    }
+    case 'blur':
+      return await image.blur(corruption.sigma).png().toBuffer();
+    case 'jpeg': {
+      const compressed = await image.jpeg({ quality: corruption.quality }).toBuffer();
+      return await sharp(compressed).png().toBuffer();
+    }
+    case 'crop': {
+      const { left, top, width, height } = corruption;
+      return await image.extract({ left, top, width, height }).png().toBuffer();
+    }
+    case 'color_jitter':
+      return await onPixels(image, ({ data }) => {
+        jitterColors(data, corruption);
+      });
+    case 'occlusion':
+      return await onPixels(image, (pixels) => {
+        occlude(pixels, corruption);
+      });
+    case 'patch_shuffle':
+      return await onPixels(image, (pixels) => {
+        shufflePatches(pixels, corruption);
+      });
+    case 'noise':
+      return await onPixels(image, (pixels) => {
+        diffuse(pixels, corruption);
+      });
   }
+}
+
+async function onPixels(
+  image: ReturnType<typeof sharp>,
+  change: (pixels: Pixels) => void,
+): Promise<Buffer> {
   const { data, info } = await image.removeAlpha().raw().toBuffer({ resolveWithObject: true });
-  const { brightness_factor, hue_shift } = corruption;
+  const { width, height } = info;
+  change({ data, width, height });
+  return await sharp(data, { raw: { width, height, channels: 3 } })
+    .png()
+    .toBuffer();
+}
+
+function jitterColors(
+  data: Uint8Array,
+  { brightness_factor, hue_shift, order }: Extract<Corruption, { kind: 'color_jitter' }>,
+): void {
   const brighten = (): void => {
     adjustBrightness(data, brightness_factor);
   };
   const shift = (): void => {
     shiftHue(data, hue_shift);
   };
-  for (const step of corruption.order === 'brightness_first'
-    ? [brighten, shift]
-    : [shift, brighten]) {
-    step();
-  }
-  const { width, height } = info;
-  return await sharp(data, { raw: { width, height, channels: 3 } })
-    .png()
-    .toBuffer();
+  for (const step of order === 'brightness_first' ? [brighten, shift] : [shift, brighten]) step();
 }
 
 /** In place, as Pillow's `ImageEnhance.Brightness`: in float32, cut to a byte by truncation. */

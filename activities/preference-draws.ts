@@ -1,8 +1,15 @@
 /** What algorithm 1 draws for an image (arXiv:2405.19716): prompts, rejection source, corruption, seeds. */
 import type { ExperimentConfig } from '../contract/config.ts';
+import { REJECTION_SOURCES, type RejectionsConfig } from '../contract/config-rejections.ts';
 import type { Prompts } from '../contract/prompts.ts';
 import type { Corruption, ImageRecord, PreferenceDraw } from '../contract/records.ts';
-import { seedFor, uniform } from '../store/random.ts';
+import {
+  type Draws,
+  drawPaperCorruption,
+  drawRicherCorruption,
+  drawSeverity,
+  drawsFor,
+} from './corruption-draws.ts';
 
 export interface DrawnPrompts {
   readonly chosen_prompt: string;
@@ -18,12 +25,11 @@ export function drawPreference(
   image: ImageRecord,
 ): PreferenceDraw & DrawnPrompts {
   const { image_id, source_name } = image;
-  const draw = (purpose: string): number => uniform(config.seed, round, image_id, purpose);
-  const normal = pick(prompts.normal, draw('prompt'));
-  const isBad = draw('branch') < config.preference.bad_prompt_ratio;
-  const bad = pick(prompts.bad, draw('bad_prompt'));
-  const corruption = isBad ? null : drawCorruption(config.preference, image, draw);
-  const rejected = isBad ? bad : normal;
+  const draws = drawsFor(config.seed, round, image_id);
+  const normal = pick(prompts.normal, draws.number('prompt'));
+  const bad = pick(prompts.bad, draws.number('bad_prompt'));
+  const corruption = drawRejection(config.preference, round, image, draws);
+  const rejected = corruption === null ? bad : normal;
   return {
     image_id,
     source_name,
@@ -36,8 +42,8 @@ export function drawPreference(
     rejection_source: corruption?.kind ?? 'bad_prompt',
     corruption,
     corrupted_image: corruption && { root: 'corrupted', file: `corrupted/${image_id}.png` },
-    chosen_seed: seedFor(config.seed, round, image_id, 'chosen'),
-    rejected_seed: seedFor(config.seed, round, image_id, 'rejected'),
+    chosen_seed: draws.seed('chosen'),
+    rejected_seed: draws.seed('rejected'),
   };
 }
 
@@ -50,27 +56,39 @@ export function pick(
   return { id: `${id}/${String(place)}`, text: items[place] ?? '' };
 }
 
-function drawCorruption(
-  { low_resolution_ratio, low_resolution, color_jitter }: ExperimentConfig['preference'],
-  { width, height }: ImageRecord,
-  draw: (purpose: string) => number,
-): Corruption {
-  if (draw('corruption') < low_resolution_ratio) {
-    const side = low_resolution.shorter_side_pixels;
-    // torchvision's Resize truncates the longer side, and multiplies before it divides.
-    const longer = Math.max(
-      1,
-      Math.trunc((side * Math.max(width, height)) / Math.min(width, height)),
-    );
-    return width <= height
-      ? { kind: 'low_resolution', width: side, height: longer }
-      : { kind: 'low_resolution', width: longer, height: side };
+/** The paper's shares by its two ratios, or those of the table where the config has one. */
+function drawRejection(
+  config: ExperimentConfig['preference'],
+  round: number,
+  image: ImageRecord,
+  draws: Draws,
+): Corruption | null {
+  const { rejections, bad_prompt_ratio, low_resolution_ratio } = config;
+  if (rejections === undefined) {
+    if (draws.number('branch') < bad_prompt_ratio) return null;
+    const isLow = draws.number('corruption') < low_resolution_ratio;
+    return drawPaperCorruption(isLow ? 'low_resolution' : 'color_jitter', config, image, draws);
   }
-  const { brightness, hue } = color_jitter;
-  return {
-    kind: 'color_jitter',
-    brightness_factor: 1 + brightness * (2 * draw('brightness') - 1),
-    hue_shift: hue * (2 * draw('hue') - 1),
-    order: draw('order') < 0.5 ? 'brightness_first' : 'hue_first',
-  };
+  const source = drawSource(rejections.weights, draws.number('rejection_source'));
+  if (source === 'bad_prompt') return null;
+  if (source === 'low_resolution' || source === 'color_jitter') {
+    return drawPaperCorruption(source, config, image, draws);
+  }
+  const severity = drawSeverity(rejections.severity, round, draws);
+  return drawRicherCorruption(source, severity, image, draws);
+}
+
+/** The source in whose share of the whole the draw lies. */
+function drawSource(
+  weights: RejectionsConfig['weights'],
+  draw: number,
+): (typeof REJECTION_SOURCES)[number] {
+  const sources = REJECTION_SOURCES.filter((source) => weights[source] > 0);
+  let left = draw * sources.reduce((sum, source) => sum + weights[source], 0);
+  for (const source of sources) {
+    left -= weights[source];
+    if (left < 0) return source;
+  }
+  // Rounding may leave a little; it belongs to the last one.
+  return sources.at(-1) ?? 'bad_prompt';
 }

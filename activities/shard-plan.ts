@@ -45,7 +45,12 @@ export function requestsSpec(
 const knobsOf: Record<ShardTask, (run: RunConfig, round: number) => JsonObject> = {
   preference: ({ config, prompts }, round) => {
     // What is dropped afterwards and how many images a round has do not change a request.
-    const { degenerate: _degenerate, images_per_round: _images, ...drawn } = config.preference;
+    const {
+      degenerate: _degenerate,
+      images_per_round: _images,
+      rejections,
+      ...drawn
+    } = config.preference;
     const { well_crafted, normal, bad } = prompts;
     const { seed, generation } = config;
     return {
@@ -53,6 +58,7 @@ const knobsOf: Record<ShardTask, (run: RunConfig, round: number) => JsonObject> 
       round,
       ...sampling(generation),
       ...drawn,
+      ...(rejections === undefined ? {} : { rejections }),
       prompts: { well_crafted, normal, bad },
     };
   },

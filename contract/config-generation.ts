@@ -1,6 +1,7 @@
 /** Knobs of text generation and of the preference stage (paper, algorithm 1). */
 import { z } from 'zod';
 import { checkEngine, engineFields } from './config-engine.ts';
+import { RejectionsConfig } from './config-rejections.ts';
 
 const GenerationFields = z.strictObject({
   ...engineFields,
@@ -61,6 +62,9 @@ export const PreferenceConfig = z.strictObject({
         .describe('shift in HSV drawn from [-h, h] of the circle'),
     })
     .prefault({}),
+  rejections: RejectionsConfig.optional().describe(
+    'more sources of rejected texts; absent = the paper, by the two ratios above',
+  ),
   degenerate: z
     .strictObject({
       drop_cut: z.boolean().default(true).describe('drop pairs whose text hit max_new_tokens'),

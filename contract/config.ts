@@ -152,6 +152,15 @@ function checkAcrossFields(
       );
     }
   }
+  if (config.preference.rejections !== undefined) {
+    for (const ratio of ['bad_prompt_ratio', 'low_resolution_ratio'] as const) {
+      if (config.preference[ratio] === 0.5) continue;
+      issue(
+        ['preference', ratio],
+        'is not read where preference.rejections.weights has the shares; set them there and drop this',
+      );
+    }
+  }
   const names = config.evaluation.sets.map((set) => set.name);
   names.forEach((name, index) => {
     if (names.indexOf(name) !== index)

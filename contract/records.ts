@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import { Sha256 } from './artifact.ts';
+import { REJECTION_SOURCES } from './config-rejections.ts';
 
 export const ImageId = Sha256.describe('sha256 of the bytes of the file as the user gave it');
 
@@ -154,6 +155,10 @@ export const PolicyId = z.strictObject({
 });
 export type PolicyId = z.infer<typeof PolicyId>;
 
+const Severity = z.number().min(0).max(1);
+const rectangle = { left: z.int(), top: z.int(), width: z.int(), height: z.int() };
+
+/** What was done to an image, so exactly that it can be done again. */
 export const Corruption = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('low_resolution'), width: z.int(), height: z.int() }),
   z.strictObject({
@@ -162,6 +167,27 @@ export const Corruption = z.discriminatedUnion('kind', [
     hue_shift: z.number(),
     order: z.enum(['brightness_first', 'hue_first']),
   }),
+  z.strictObject({
+    kind: z.literal('blur'),
+    severity: Severity,
+    sigma: z.number().describe('pixels'),
+  }),
+  z.strictObject({ kind: z.literal('jpeg'), severity: Severity, quality: z.int() }),
+  z.strictObject({ kind: z.literal('occlusion'), severity: Severity, ...rectangle }),
+  z.strictObject({
+    kind: z.literal('patch_shuffle'),
+    severity: Severity,
+    columns: z.int(),
+    rows: z.int(),
+    seed: z.int(),
+  }),
+  z.strictObject({
+    kind: z.literal('noise'),
+    severity: Severity,
+    step: z.int().min(0).max(999).describe('of the forward diffusion'),
+    seed: z.int(),
+  }),
+  z.strictObject({ kind: z.literal('crop'), severity: Severity, ...rectangle }),
 ]);
 export type Corruption = z.infer<typeof Corruption>;
 
@@ -176,7 +202,7 @@ export const AssistantMessage = z.strictObject({
   content: z.array(TextContent),
 });
 
-export const RejectionSource = z.enum(['bad_prompt', 'low_resolution', 'color_jitter']);
+export const RejectionSource = z.enum(REJECTION_SOURCES);
 
 const Sampling = z.strictObject({
   temperature: z.number(),

@@ -1,4 +1,9 @@
 /** Look of the sections: tables, charts, pairs, changes, lineage, knobs; and the gallery's filter. */
+import { RejectionSource } from '../contract/records.ts';
+
+const GALLERY_FILTER = RejectionSource.options
+  .map((source) => `#pairs:has(#filter-${source}:checked) .pair:not(.${source})`)
+  .join(',\n');
 
 export const SECTION_STYLE = `
 table { border-collapse: collapse; width: 100%; font-size: .92rem; }
@@ -31,9 +36,7 @@ table.plain { width: auto; min-width: 18rem; margin-bottom: .5rem; }
 .filter legend { float: left; color: var(--ink-soft); margin-right: 1.2rem; }
 .filter label { cursor: pointer; white-space: nowrap; }
 .filter input { margin: 0 .4em 0 0; accent-color: var(--better); }
-#pairs:has(#filter-bad_prompt:checked) .pair:not(.bad_prompt),
-#pairs:has(#filter-low_resolution:checked) .pair:not(.low_resolution),
-#pairs:has(#filter-color_jitter:checked) .pair:not(.color_jitter) { display: none; }
+${GALLERY_FILTER} { display: none; }
 
 .pair, .change { display: grid; grid-template-columns: 9rem minmax(0, 1fr); gap: 1.25rem; padding: 1.1rem 0; border-top: 1px solid var(--line); }
 h3 + .pair, summary + .change { border-top: 0; }

@@ -468,6 +468,77 @@ class ColorJitter(BaseModel):
     order: Literal["brightness_first", "hue_first"]
 
 
+class Blur(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    kind: Literal["blur"]
+    severity: Annotated[StrictFloat, Field(ge=0.0, le=1.0)]
+    sigma: Annotated[StrictFloat, Field(description="pixels")]
+
+
+class JpegCompression(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    kind: Literal["jpeg"]
+    severity: Annotated[StrictFloat, Field(ge=0.0, le=1.0)]
+    quality: StrictInt
+
+
+class Occlusion(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    kind: Literal["occlusion"]
+    severity: Annotated[StrictFloat, Field(ge=0.0, le=1.0)]
+    left: StrictInt
+    top: StrictInt
+    width: StrictInt
+    height: StrictInt
+
+
+class PatchShuffle(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    kind: Literal["patch_shuffle"]
+    severity: Annotated[StrictFloat, Field(ge=0.0, le=1.0)]
+    columns: StrictInt
+    rows: StrictInt
+    seed: StrictInt
+
+
+class DiffusionNoise(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    kind: Literal["noise"]
+    severity: Annotated[StrictFloat, Field(ge=0.0, le=1.0)]
+    step: Annotated[
+        StrictInt, Field(description="of the forward diffusion", ge=0, le=999)
+    ]
+    seed: StrictInt
+
+
+class Crop(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    kind: Literal["crop"]
+    severity: Annotated[StrictFloat, Field(ge=0.0, le=1.0)]
+    left: StrictInt
+    top: StrictInt
+    width: StrictInt
+    height: StrictInt
+
+
 class Sampling(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -745,8 +816,8 @@ class PreferenceProvenance(BaseModel):
     ]
     chosen_prompt_id: StrictStr
     rejected_prompt_id: StrictStr
-    rejection_source: Literal["bad_prompt", "low_resolution", "color_jitter"]
-    corruption: LowResolution | ColorJitter | None
+    rejection_source: Literal["bad_prompt", "low_resolution", "color_jitter", "blur", "jpeg", "occlusion", "patch_shuffle", "noise", "crop"]
+    corruption: LowResolution | ColorJitter | Blur | JpegCompression | Occlusion | PatchShuffle | DiffusionNoise | Crop | None
     corrupted_image: ImageFile | None
     run_seed: StrictInt
     chosen_seed: StrictInt

@@ -1,14 +1,15 @@
 /** Gallery of preference pairs. The filter is CSS alone (report/style.ts): the page has no script. */
 import type { JSX } from 'preact';
-import type { Corruption, PreferencePair } from '../../contract/records.ts';
+import { type Corruption, type PreferencePair, RejectionSource } from '../../contract/records.ts';
 import { counted, words } from '../format.ts';
 import type { PairSample, ReportInput, ReportRound } from '../input.ts';
 import { Difference, Foreign, Hash, Picture, Section } from './text.tsx';
 
-const SOURCES = ['bad_prompt', 'low_resolution', 'color_jitter'] as const;
-
 export function Pairs({ input }: { readonly input: ReportInput }): JSX.Element {
   const shown = input.rounds.reduce((sum, { pairs }) => sum + pairs.length, 0);
+  const present = new Set(
+    input.rounds.flatMap(({ pairs }) => pairs.map(({ pair }) => pair.provenance.rejection_source)),
+  );
   const made = input.rounds.reduce((sum, { num_pairs }) => sum + num_pairs, 0);
   if (shown === 0) {
     return (
@@ -28,9 +29,11 @@ export function Pairs({ input }: { readonly input: ReportInput }): JSX.Element {
       <fieldset class="filter">
         <legend>Rejected text from</legend>
         <Choice value="all" label="any source" checked />
-        {SOURCES.map((source) => (
-          <Choice key={source} value={source} label={words(source)} />
-        ))}
+        {RejectionSource.options
+          .filter((source) => present.has(source))
+          .map((source) => (
+            <Choice key={source} value={source} label={words(source)} />
+          ))}
       </fieldset>
       {input.rounds.map((round) => (
         <RoundPairs key={round.round} round={round} />
@@ -173,5 +176,18 @@ function corruptionText(corruption: Corruption): string {
       return `down to ${String(corruption.width)} x ${String(corruption.height)} pixels`;
     case 'color_jitter':
       return `brightness x ${corruption.brightness_factor.toFixed(3)}, hue ${corruption.hue_shift.toFixed(3)} of the circle, ${words(corruption.order)}`;
+    case 'blur':
+      return `Gaussian of ${corruption.sigma.toFixed(2)} pixels`;
+    case 'jpeg':
+      return `quality ${String(corruption.quality)}`;
+    case 'occlusion':
+    case 'crop': {
+      const { width, height, left, top } = corruption;
+      return `${String(width)} x ${String(height)} pixels at ${String(left)}, ${String(top)}`;
+    }
+    case 'patch_shuffle':
+      return `${String(corruption.columns)} x ${String(corruption.rows)} tiles, seed ${String(corruption.seed)}`;
+    case 'noise':
+      return `step ${String(corruption.step)} of the forward diffusion, seed ${String(corruption.seed)}`;
   }
 }
