@@ -2,22 +2,17 @@
 import { join } from 'node:path';
 import { type Activities, CollectInput, type ShardSet } from '../contract/activities.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
-import {
-  type DroppedPair,
-  Generation,
-  PreferenceDraw,
-  type PreferencePair,
-} from '../contract/records.ts';
+import { type DroppedPair, Generation, type PreferencePair } from '../contract/records.ts';
 import type { RunConfig } from '../contract/run-config.ts';
 import { SticflowError } from '../store/errors.ts';
 import { writeLines } from '../store/lines.ts';
 import type { ActivityDependencies } from './context.ts';
 import { degeneracyOf } from './degenerate.ts';
-import { IMAGE_FILES, imageFileName } from './image-intake.ts';
 import { policyId } from './policy-id.ts';
 import { readRunConfig } from './prepare-run.ts';
 import { withProgress } from './progress.ts';
 import { finishedShard } from './shard-plan.ts';
+import { strategyOf } from './strategies/registry.ts';
 
 const STAGE_VERSION = 1;
 
@@ -77,16 +72,23 @@ async function collect(
       for await (const text of store.readLines(generations, 'generations.jsonl', Generation)) {
         texts.set(text.request_id, text);
       }
-      for await (const draw of store.readLines(requests, 'draws.jsonl', PreferenceDraw)) {
-        add(collected, pairOf(shards, run, draw, texts), run);
-      }
+      const shardOf = { store, run, shards, requests, texts };
+      for await (const pair of strategyOf(run.config).pairing(shardOf)) add(collected, pair, run);
       progress.advance();
     }
   });
   return collected;
 }
 
-function add({ pairs, dropped }: Collected, pair: PreferencePair, { config }: RunConfig): void {
+function add(
+  { pairs, dropped }: Collected,
+  pair: PreferencePair | DroppedPair,
+  { config }: RunConfig,
+): void {
+  if ('reason' in pair) {
+    dropped.push(pair);
+    return;
+  }
   const [chosen, rejected] = [textOf(pair.chosen), textOf(pair.rejected)];
   const { chosen_finish_reason, rejected_finish_reason } = pair.provenance;
   const flaw = degeneracyOf(
@@ -98,43 +100,8 @@ function add({ pairs, dropped }: Collected, pair: PreferencePair, { config }: Ru
   else dropped.push({ pair_id: pair.pair_id, ...flaw });
 }
 
-function pairOf(
-  shards: ShardSet,
-  { config }: RunConfig,
-  draw: PreferenceDraw,
-  texts: ReadonlyMap<string, Generation>,
-): PreferencePair {
-  const chosen = required(texts, `${draw.image_id}/chosen`);
-  const rejected = required(texts, `${draw.image_id}/rejected`);
-  const { prompt, image_id, ...drawn } = draw;
-  const { temperature, top_p, max_new_tokens } = config.generation;
-  return {
-    pair_id: `${image_id}/${String(shards.round)}`,
-    images: [{ root: 'images', file: `${IMAGE_FILES}/${imageFileName(image_id)}` }],
-    prompt: [{ role: 'user', content: [{ type: 'image' }, { type: 'text', text: prompt }] }],
-    chosen: [{ role: 'assistant', content: [{ type: 'text', text: chosen.text }] }],
-    rejected: [{ role: 'assistant', content: [{ type: 'text', text: rejected.text }] }],
-    provenance: {
-      ...drawn,
-      image_id,
-      round: shards.round,
-      policy: policyId(shards.policy),
-      run_seed: config.seed,
-      sampling: { temperature, top_p, max_new_tokens },
-      chosen_finish_reason: chosen.finish_reason,
-      rejected_finish_reason: rejected.finish_reason,
-    },
-  };
-}
-
 function textOf(messages: PreferencePair['chosen']): string {
   return messages.flatMap(({ content }) => content.map(({ text }) => text)).join('');
-}
-
-function required(texts: ReadonlyMap<string, Generation>, id: string): Generation {
-  const found = texts.get(id);
-  if (found !== undefined) return found;
-  throw new SticflowError('DataInvalid', `Expected a text for the request ${id}, found none.`);
 }
 
 function nothingLeft(counts: Record<string, number>): SticflowError {

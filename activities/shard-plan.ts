@@ -7,6 +7,7 @@ import type { JsonObject } from '../store/canonical.ts';
 import { SticflowError } from '../store/errors.ts';
 import type { BuildSpec, Store } from '../store/store.ts';
 import { generationsSpec } from './generation.ts';
+import { strategyOf } from './strategies/registry.ts';
 
 const STAGE_VERSION = 1;
 
@@ -43,24 +44,9 @@ export function requestsSpec(
 }
 
 const knobsOf: Record<ShardTask, (run: RunConfig, round: number) => JsonObject> = {
-  preference: ({ config, prompts }, round) => {
-    // What is dropped afterwards and how many images a round has do not change a request.
-    const {
-      degenerate: _degenerate,
-      images_per_round: _images,
-      rejections,
-      ...drawn
-    } = config.preference;
-    const { well_crafted, normal, bad } = prompts;
-    const { seed, generation } = config;
-    return {
-      seed,
-      round,
-      ...sampling(generation),
-      ...drawn,
-      ...(rejections === undefined ? {} : { rejections }),
-      prompts: { well_crafted, normal, bad },
-    };
+  preference: (run, round) => {
+    const { seed, generation } = run.config;
+    return { seed, round, ...sampling(generation), ...strategyOf(run.config).candidateKnobs(run) };
   },
   descriptions: ({ config, prompts }, round) => {
     const { seed, generation } = config;

@@ -1,17 +1,16 @@
 /** `prepareShard`: the requests of one shard, whatever the fan-out is for. */
-import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Activities, PrepareShardInput, type ShardSet } from '../contract/activities.ts';
 import type { ExperimentConfig } from '../contract/config.ts';
 import { type GenerationRequest, ImageRecord, InstructionRecord } from '../contract/records.ts';
 import { writeLines } from '../store/lines.ts';
-import { seedFor, shuffledOrder, uniform } from '../store/random.ts';
+import { seedFor, uniform } from '../store/random.ts';
 import { writeAnswers, writeDarAnswers } from './answer-requests.ts';
+import { writeCandidates } from './candidates.ts';
 import { collected } from './collected.ts';
 import type { ActivityDependencies } from './context.ts';
-import { corruptImage } from './corruption.ts';
 import { cleanImage } from './image-intake.ts';
-import { drawPreference, pick } from './preference-draws.ts';
+import { pick } from './preference-draws.ts';
 import { readRunConfig } from './prepare-run.ts';
 import { withProgress } from './progress.ts';
 import { finishedShard, requestsSpec, type Shard, shardRange } from './shard-plan.ts';
@@ -45,56 +44,13 @@ const writers = {
   dar_answers: writeDarAnswers,
 } as const;
 
-/** Algorithm 1: a chosen and a rejected text for each image of the shard. */
+/** A round's candidates: what the strategy asks about each image of the shard. */
 async function writePreference(
-  deps: ActivityDependencies,
-  { shards, shard, run }: Shard,
+  { store }: ActivityDependencies,
+  shard: Shard,
   directory: string,
 ): Promise<number> {
-  const { config, prompts } = run;
-  const all = await collected(deps.store.readLines(shards.source, 'images.jsonl', ImageRecord));
-  const { start, end } = shardRange(shards, shard);
-  const images = roundOrder(config, shards, all.length)
-    .slice(start, end)
-    .flatMap((place) => all[place] ?? []);
-  const draws = images.map((image) => drawPreference(config, prompts, shards.round, image));
-  await mkdir(join(directory, 'corrupted'));
-  const requests: GenerationRequest[] = [];
-  for (const draw of draws) {
-    const clean = cleanImage(draw.image_id);
-    if (draw.corruption !== null && draw.corrupted_image !== null) {
-      const path = join(deps.store.directory(shards.source), clean.file);
-      const png = await corruptImage(path, draw.corruption);
-      await writeFile(join(directory, draw.corrupted_image.file), png);
-    }
-    requests.push(
-      request(config.generation, {
-        request_id: `${draw.image_id}/chosen`,
-        image: clean,
-        prompt: draw.chosen_prompt,
-        seed: draw.chosen_seed,
-      }),
-      request(config.generation, {
-        request_id: `${draw.image_id}/rejected`,
-        image: draw.corrupted_image ?? clean,
-        prompt: draw.rejected_prompt,
-        seed: draw.rejected_seed,
-      }),
-    );
-  }
-  const stored = draws.map(({ chosen_prompt: _c, rejected_prompt: _r, ...draw }) => draw);
-  await writeLines(join(directory, 'draws.jsonl'), stored);
-  return await writeLines(join(directory, 'requests.jsonl'), requests);
-}
-
-/** Images of a round: one seeded order for the run, each round goes on where the last one ended. */
-function roundOrder(config: ExperimentConfig, shards: ShardSet, numImages: number): number[] {
-  const order = shuffledOrder(seedFor(config.seed, 'preference_order'), numImages);
-  const first = (shards.round - 1) * shards.num_items;
-  return Array.from(
-    { length: shards.num_items },
-    (_, index) => order[(first + index) % numImages] ?? 0,
-  );
+  return await writeCandidates(store, shard, directory);
 }
 
 /** Algorithm 2: a description of each instruction's image, asked for by a normal prompt. */

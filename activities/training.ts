@@ -10,11 +10,13 @@ import type { ArtifactRef } from '../contract/artifact.ts';
 import type { ExperimentConfig } from '../contract/config.ts';
 import type { ModelProcessRequest, OptimizationSpec } from '../contract/model-process.ts';
 import type { Policy } from '../contract/status.ts';
+import type { JsonObject } from '../store/canonical.ts';
 import { SticflowError } from '../store/errors.ts';
 import { seedFor } from '../store/random.ts';
 import type { ActivityDependencies } from './context.ts';
 import { finishedOrMade, modelParameters, policyInputs, type WorkFields } from './gpu-work.ts';
 import { readRunConfig } from './prepare-run.ts';
+import { strategyOf } from './strategies/registry.ts';
 
 const STAGE_VERSION = 1;
 
@@ -32,12 +34,25 @@ export function trainingActivities(
     async trainPreference(input) {
       const { config: ref, round, policy, preference_pairs } = TrainPreferenceInput.parse(input);
       const { config } = await readRunConfig(deps.store, ref);
-      const { lora, beta, chosen_nll_weight, nll_reduction, ...knobs } = config.preference_training;
+      const {
+        lora,
+        beta: _beta,
+        chosen_nll_weight: _weight,
+        nll_reduction: _reduction,
+        ...knobs
+      } = config.preference_training;
+      const { loss, objective, reference } = strategyOf(config).training(config);
+      const more = {
+        ...(objective === undefined ? {} : { objective }),
+        ...(reference === undefined ? {} : { reference }),
+      };
       const training = {
         stage: 'preference_training',
         round,
         policy,
         data: preference_pairs,
+        // Strategies that train alike share a key.
+        decided: { loss, beside: more },
       } as const;
       return await trained(deps, config, training, (fields, image_roots, seed) => ({
         ...fields,
@@ -45,7 +60,8 @@ export function trainingActivities(
         pairs_path: join(deps.store.directory(preference_pairs), 'pairs.jsonl'),
         image_roots,
         lora,
-        loss: { beta, chosen_nll_weight, nll_reduction },
+        loss,
+        ...more,
         optimization: { ...knobs, seed } satisfies OptimizationSpec,
       }));
     },
@@ -59,6 +75,7 @@ export function trainingActivities(
         round,
         policy,
         data: infused_examples,
+        decided: { loss: {}, beside: {} },
       } as const;
       return await trained(deps, config, training, (fields, image_roots, seed) => ({
         ...fields,
@@ -78,6 +95,8 @@ interface Training {
   readonly policy: Policy;
   /** Pairs or examples. */
   readonly data: ArtifactRef;
+  /** What the strategy decides about the adapter, instead of the stage's knobs and beside them. */
+  readonly decided: { readonly loss: JsonObject; readonly beside: JsonObject };
 }
 
 type ImageRoots = Extract<ModelProcessRequest, { command: 'generate' }>['image_roots'];
@@ -85,7 +104,7 @@ type ImageRoots = Extract<ModelProcessRequest, { command: 'generate' }>['image_r
 async function trained(
   deps: ActivityDependencies,
   config: ExperimentConfig,
-  { stage, round, policy, data }: Training,
+  { stage, round, policy, data, decided }: Training,
   request: (fields: WorkFields, imageRoots: ImageRoots, seed: number) => ModelProcessRequest,
 ): Promise<{ adapter: ArtifactRef; summary: Record<string, number> }> {
   const seed = seedFor(config.seed, round, stage);
@@ -101,7 +120,8 @@ async function trained(
         stage,
         seed,
         ...modelParameters(config.model),
-        training: { ...knobs, ...(batching === 'by_length' ? { batching } : {}) },
+        training: { ...knobs, ...(batching === 'by_length' ? { batching } : {}), ...decided.loss },
+        ...decided.beside,
       },
       version: STAGE_VERSION,
     },

@@ -7,6 +7,7 @@
 import { z } from 'zod';
 import { DecisionConfig, EvaluationConfig, evaluationSetIssues } from './config-evaluation.ts';
 import { GenerationConfig, PreferenceConfig } from './config-generation.ts';
+import { StrategyName, StrategyOptions } from './config-strategies.ts';
 import {
   InfusedTrainingConfig,
   InfusionConfig,
@@ -81,10 +82,12 @@ const ExperimentFields = z.strictObject({
     .string()
     .regex(/^[a-z0-9][a-z0-9-]{0,39}$/, 'expected 1-40 of a-z, 0-9 and -')
     .describe('first part of the run id'),
-  strategy: z
-    .enum(['stic-paper'])
-    .default('stic-paper')
-    .describe('how pairs are made and which loss is used'),
+  strategy: StrategyName.default('stic-paper').describe(
+    'how pairs are made and which loss is used; docs/strategies.md',
+  ),
+  strategy_options: StrategyOptions.optional().describe(
+    'knobs that one strategy has, by its name; absent = their defaults',
+  ),
   seed: z.int().min(0).max(2_147_483_647).default(0).describe('root of all randomness'),
   rounds: z.int().min(1).max(50).default(1).describe('passes of self-training; the paper has 1'),
   training_stages: z
@@ -107,6 +110,11 @@ const ExperimentFields = z.strictObject({
 export const ExperimentConfig = ExperimentFields.superRefine(checkAcrossFields);
 export type ExperimentConfig = z.infer<typeof ExperimentConfig>;
 export type ExperimentConfigInput = z.input<typeof ExperimentConfig>;
+
+/** The knobs of the strategies, with defaults where the config says nothing. */
+export function strategyOptions(config: ExperimentConfig): StrategyOptions {
+  return config.strategy_options ?? StrategyOptions.parse({});
+}
 
 function checkAcrossFields(
   config: z.infer<typeof ExperimentFields>,
@@ -141,6 +149,17 @@ function checkAcrossFields(
     issue(
       ['model', 'dtype'],
       'float16 cannot train: its gradients vanish or overflow; use bfloat16 or float32',
+    );
+  }
+  const isTraining = config.training_stages.length > 0;
+  if (
+    isTraining &&
+    config.strategy !== 'stic-paper' &&
+    !config.training_stages.includes('preference_training')
+  ) {
+    issue(
+      ['strategy'],
+      `"${config.strategy}" is a way of preference_training, which training_stages leaves out; add the stage or drop the strategy`,
     );
   }
   for (const stage of config.training_stages) {

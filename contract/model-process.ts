@@ -71,9 +71,20 @@ export const OptimizationSpec = z.strictObject({
 });
 export type OptimizationSpec = z.infer<typeof OptimizationSpec>;
 
+/** What is learnt from a pair instead of regularised DPO; formulas in `sticflow_ml/losses.py`. */
+export const PairObjective = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('positive_only') }),
+  z.strictObject({
+    kind: z.literal('stic_released'),
+    rejected_logps: z.enum(['alternatives', 'labels']),
+    training_image: z.enum(['none', 'clean']),
+  }),
+]);
+export type PairObjective = z.infer<typeof PairObjective>;
+
 /**
  * Result files in `<work_dir>/output`: adapter_model.safetensors, adapter_config.json,
- * metrics.jsonl, training.json. The reference is the policy in `adapter`, frozen.
+ * metrics.jsonl, training.json.
  */
 export const TrainPreferenceRequest = z.strictObject({
   ...work,
@@ -86,6 +97,11 @@ export const TrainPreferenceRequest = z.strictObject({
     chosen_nll_weight: z.number().min(0),
     nll_reduction: z.enum(['sum', 'token', 'sequence']),
   }),
+  objective: PairObjective.optional().describe('absent = regularised DPO'),
+  reference: z
+    .enum(['base', 'none'])
+    .optional()
+    .describe('absent = the policy in `adapter`, frozen; base = without it'),
   optimization: OptimizationSpec,
 });
 export type TrainPreferenceRequest = z.infer<typeof TrainPreferenceRequest>;

@@ -202,7 +202,8 @@ export const AssistantMessage = z.strictObject({
   content: z.array(TextContent),
 });
 
-export const RejectionSource = z.enum(REJECTION_SOURCES);
+/** `normal_prompt`: the clean image and no bad prompt, which only the released code does. */
+export const RejectionSource = z.enum([...REJECTION_SOURCES, 'normal_prompt']);
 
 const Sampling = z.strictObject({
   temperature: z.number(),

@@ -13,6 +13,7 @@ type Section = Record<PropertyKey, unknown>;
 const LEANS_ON: Readonly<Record<string, readonly string[]>> = {
   decision: ['evaluation'],
   generation: ['evaluation', 'infusion', 'model', 'rounds', 'training_stages'],
+  strategy: ['training_stages', 'infusion'],
   infusion: ['training_stages'],
   preference_training: ['training_stages'],
   infused_training: ['training_stages'],

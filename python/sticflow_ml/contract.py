@@ -221,6 +221,24 @@ class OptimizationSpec(BaseModel):
     seed: Annotated[StrictInt, Field(ge=0)]
 
 
+class PositiveOnlyObjective(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    kind: Literal["positive_only"]
+
+
+class SticReleasedObjective(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    kind: Literal["stic_released"]
+    rejected_logps: Literal["alternatives", "labels"]
+    training_image: Literal["none", "clean"]
+
+
 class PreferenceLoss(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -653,47 +671,6 @@ class VllmEngine(BaseModel):
     client: ClientSpec
 
 
-class TrainPreferenceRequest(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-    )
-    protocol_version: Literal[1]
-    request_id: Annotated[StrictStr, Field(min_length=1)]
-    work_dir: Annotated[
-        StrictStr,
-        Field(
-            description="survives attempts; locked by the process while it works in it",
-            min_length=1,
-        ),
-    ]
-    attempt: Annotated[
-        StrictInt,
-        Field(
-            description="fencing token: a work folder refuses an attempt older than the last",
-            ge=1,
-        ),
-    ]
-    lock_timeout_seconds: Annotated[StrictFloat, Field(ge=0.0)]
-    model: ModelSpec
-    adapter: Annotated[
-        AdapterSpec | None,
-        Field(description="policy to start from; null = the base model"),
-    ]
-    command: Literal["train_preference"]
-    pairs_path: Annotated[
-        StrictStr,
-        Field(
-            description="absolute path, resolved by the worker from a reference",
-            min_length=1,
-        ),
-    ]
-    image_roots: ImageRoots
-    lora: LoraSettings
-    loss: PreferenceLoss
-    optimization: OptimizationSpec
-
-
 class TrainInfusedRequest(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -816,7 +793,7 @@ class PreferenceProvenance(BaseModel):
     ]
     chosen_prompt_id: StrictStr
     rejected_prompt_id: StrictStr
-    rejection_source: Literal["bad_prompt", "low_resolution", "color_jitter", "blur", "jpeg", "occlusion", "patch_shuffle", "noise", "crop"]
+    rejection_source: Literal["bad_prompt", "low_resolution", "color_jitter", "blur", "jpeg", "occlusion", "patch_shuffle", "noise", "crop", "normal_prompt"]
     corruption: LowResolution | ColorJitter | Blur | JpegCompression | Occlusion | PatchShuffle | DiffusionNoise | Crop | None
     corrupted_image: ImageFile | None
     run_seed: StrictInt

@@ -5,7 +5,7 @@ Also finds out whether a family may share prompt and image between completions a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,9 @@ from sticflow_ml.losses import token_logps
 from sticflow_ml.model import LoadedModel
 from sticflow_ml.shared_prefix import Row, Rows, lay_out
 
+# From logits (..., V) and target tokens (...) to one number a target
+Pick = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+
 # Largest difference of a token's log-probability between one shared and two separate passes.
 SHARING_TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.3, torch.float16: 0.1}
 
@@ -25,6 +28,7 @@ def score(
     loaded: LoadedModel,
     rows: Rows,
     images: list[ProcessedImage],
+    pick: Pick = token_logps,
 ) -> torch.Tensor:
     """Log-probabilities of the scored tokens.
 
@@ -32,7 +36,8 @@ def score(
         model: The callable that gradients go through: the base with its adapter, or a wrapper.
         loaded: What the model was made from.
         rows: On the model's device.
-        images: One a row.
+        images: One a row; none for texts without.
+        pick: What is taken from the logits of the scored places.
 
     Returns:
         (B, N), N as in `rows.targets_BN`.
@@ -50,7 +55,7 @@ def score(
             logits_to_keep=rows.predict_BN,
             **image_inputs(loaded, images),
         )
-    return token_logps(output.logits, rows.targets_BN)
+    return pick(output.logits, rows.targets_BN)
 
 
 def image_inputs(loaded: LoadedModel, images: Sequence[ProcessedImage | None]) -> dict[str, Any]:

@@ -43,6 +43,22 @@ def token_logps(logits_TV: torch.Tensor, token_ids_T: torch.Tensor) -> torch.Ten
     return picked_T - logits_TV.logsumexp(dim=-1)
 
 
+def alternative_logps(logits_TV: torch.Tensor, token_ids_T: torch.Tensor) -> torch.Tensor:
+    """Log-probability (T,) of the likeliest token that is not the one at hand, in float32.
+
+    The likeliest, or the second where the likeliest is the token itself. STIC 993734e
+    stic/dpo_trainer.py:498-545 sums this where the rejected text's log-probability belongs: POVID's
+    trainer before its repair of 2024-04-05, for another purpose.
+
+    Example: logits (0, log 2, log 5), softmax (1/8, 2/8, 5/8): for token 2 it is log 2/8, else log 5/8.
+    """
+    logits_TV = logits_TV.float()
+    best_T2 = logits_TV.topk(2, dim=-1)
+    is_best_T = best_T2.indices[..., 0] == token_ids_T
+    picked_T = torch.where(is_best_T, best_T2.values[..., 1], best_T2.values[..., 0])
+    return picked_T - logits_TV.logsumexp(dim=-1)
+
+
 def preference_loss(
     policy: PairLogps,
     reference: PairLogps,
@@ -65,14 +81,30 @@ def preference_loss(
     """
     margin_B = (policy.chosen_B - reference.chosen_B) - (policy.rejected_B - reference.rejected_B)
     dpo = -functional.logsigmoid(beta * margin_B).sum() / batch.num_examples
-    nll_B = -policy.chosen_B
+    return dpo + chosen_nll_weight * chosen_nll(
+        policy.chosen_B,
+        num_chosen_tokens_B=num_chosen_tokens_B,
+        nll_reduction=nll_reduction,
+        batch=batch,
+    )
+
+
+def chosen_nll(
+    chosen_B: torch.Tensor,
+    *,
+    num_chosen_tokens_B: torch.Tensor,
+    nll_reduction: NllReduction,
+    batch: GlobalBatch,
+) -> torch.Tensor:
+    """Share of this micro-batch in -log p(chosen), by one of the three reductions of `preference_loss`.
+
+    Example: sums -4 and -9 of 2 and 6 tokens: `sum` 6.5, `sequence` 1.75, `token` 13/8.
+    """
     if nll_reduction == "sum":
-        nll = nll_B.sum() / batch.num_examples
-    elif nll_reduction == "sequence":
-        nll = (nll_B / num_chosen_tokens_B).sum() / batch.num_examples
-    else:
-        nll = nll_B.sum() / batch.num_target_tokens
-    return dpo + chosen_nll_weight * nll
+        return -chosen_B.sum() / batch.num_examples
+    if nll_reduction == "sequence":
+        return -(chosen_B / num_chosen_tokens_B).sum() / batch.num_examples
+    return -chosen_B.sum() / batch.num_target_tokens
 
 
 @torch.no_grad()

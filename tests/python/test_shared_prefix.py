@@ -20,7 +20,7 @@ from training_parts import Messages, open_scorer, open_training, preference_requ
 
 from sticflow_ml.contract import PreferencePair
 from sticflow_ml.forward import Sharing, score
-from sticflow_ml.preference_training import PairScorer
+from sticflow_ml.pair_scorer import PairScorer
 from sticflow_ml.shared_prefix import Row, lay_out
 from sticflow_ml.training import Training
 

@@ -25,7 +25,7 @@ from training_parts import Messages, open_scorer, open_training, preference_requ
 
 from sticflow_ml.forward import Sharing
 from sticflow_ml.losses import GlobalBatch, PairLogps, preference_loss
-from sticflow_ml.preference_training import PairScorer
+from sticflow_ml.pair_scorer import PairScorer
 from sticflow_ml.training import Training
 
 ORACLE = json.loads((Path(__file__).parent / "oracles" / "trl_dpo.json").read_text())

@@ -13,7 +13,7 @@ from sticflow_ml.faults import Faults
 from sticflow_ml.lifeline import Lifeline
 from sticflow_ml.model import load_model
 from sticflow_ml.objective import Workplace
-from sticflow_ml.preference_training import PairScorer
+from sticflow_ml.pair_scorer import PairScorer
 from sticflow_ml.protocol import Reporter
 from sticflow_ml.training import Training
 

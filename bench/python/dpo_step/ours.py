@@ -18,7 +18,7 @@ from sticflow_ml.lifeline import Lifeline
 from sticflow_ml.losses import GlobalBatch, PairLogps, preference_loss
 from sticflow_ml.model import LoadedModel
 from sticflow_ml.objective import Workplace
-from sticflow_ml.preference_training import PairScorer
+from sticflow_ml.pair_scorer import PairScorer
 from sticflow_ml.protocol import Reporter
 from sticflow_ml.training import Training
 

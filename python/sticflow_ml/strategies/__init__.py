@@ -1,0 +1,1 @@
+"""What the preference training learns from a pair: one file a strategy, chosen by `registry.py`."""
