@@ -78,6 +78,31 @@ function drawRejection(
   return drawRicherCorruption(source, severity, image, draws);
 }
 
+/** A corruption whatever the share of bad prompts; the paper's two where the config has no other. */
+export function drawCorruption(
+  config: ExperimentConfig['preference'],
+  round: number,
+  image: ImageRecord,
+  draws: Draws,
+): Corruption {
+  const { rejections } = config;
+  const without = rejections && {
+    ...rejections,
+    weights: { ...rejections.weights, bad_prompt: 0 },
+  };
+  const isEmpty =
+    without !== undefined && Object.values(without.weights).every((weight) => weight === 0);
+  const { rejections: _table, ...paper } = { ...config, bad_prompt_ratio: 0 };
+  const drawn = drawRejection(
+    without === undefined || isEmpty ? paper : { ...paper, rejections: without },
+    round,
+    image,
+    draws,
+  );
+  if (drawn === null) throw new RangeError('a share of 0 was drawn');
+  return drawn;
+}
+
 /** The source in whose share of the whole the draw lies. */
 function drawSource(
   weights: RejectionsConfig['weights'],

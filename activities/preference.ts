@@ -1,4 +1,5 @@
 /** `collectPreferencePairs`: the shards of a round as pairs in TRL's vision format, degenerate ones dropped. */
+import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Activities, CollectInput, type ShardSet } from '../contract/activities.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
@@ -23,7 +24,7 @@ export function preferenceActivities(
     async collectPreferencePairs(input) {
       const { shards } = CollectInput.parse(input);
       const run = await readRunConfig(deps.store, shards.config);
-      const { pairs, dropped, inputs } = await collect(deps, shards, run);
+      const { pairs, dropped, inputs, contrasts } = await collect(deps, shards, run);
       const counts: Record<string, number> = { pairs: pairs.length, dropped: dropped.length };
       for (const { reason } of dropped) {
         counts[`dropped/${reason}`] = (counts[`dropped/${reason}`] ?? 0) + 1;
@@ -43,6 +44,7 @@ export function preferenceActivities(
         version: STAGE_VERSION,
       };
       const preference_pairs = await deps.store.build(spec, async (directory) => {
+        await copyContrasts(deps, contrasts, directory);
         await writeLines(join(directory, 'dropped.jsonl'), dropped);
         return await writeLines(join(directory, 'pairs.jsonl'), pairs);
       });
@@ -55,6 +57,20 @@ interface Collected {
   readonly pairs: PreferencePair[];
   readonly dropped: DroppedPair[];
   readonly inputs: ArtifactRef[];
+  /** Artifacts of the corrupted images that a training needs, by file. */
+  readonly contrasts: Map<string, ArtifactRef>;
+}
+
+/** A training reads its corrupted images from one folder; requests are one folder a shard. */
+async function copyContrasts(
+  { store }: ActivityDependencies,
+  contrasts: Collected['contrasts'],
+  directory: string,
+): Promise<void> {
+  if (contrasts.size > 0) await mkdir(join(directory, 'corrupted'));
+  for (const [file, requests] of contrasts) {
+    await copyFile(join(store.directory(requests), file), join(directory, file));
+  }
 }
 
 async function collect(
@@ -62,7 +78,7 @@ async function collect(
   shards: ShardSet,
   run: RunConfig,
 ): Promise<Collected> {
-  const collected: Collected = { pairs: [], dropped: [], inputs: [] };
+  const collected: Collected = { pairs: [], dropped: [], inputs: [], contrasts: new Map() };
   await withProgress(async (progress) => {
     progress.phase('collecting pairs', shards.num_shards);
     for (let shard = 0; shard < shards.num_shards; shard += 1) {
@@ -73,7 +89,11 @@ async function collect(
         texts.set(text.request_id, text);
       }
       const shardOf = { store, run, shards, requests, texts };
-      for await (const pair of strategyOf(run.config).pairing(shardOf)) add(collected, pair, run);
+      for await (const pair of strategyOf(run.config).pairing(shardOf)) {
+        add(collected, pair, run);
+        if ('reason' in pair || pair.provenance.contrast === undefined) continue;
+        collected.contrasts.set(pair.provenance.contrast.image.file, requests);
+      }
       progress.advance();
     }
   });

@@ -128,7 +128,15 @@ async function trained(
     model: config.model,
     policy,
     request: (fields) =>
-      request(fields, { images: deps.store.directory(images), corrupted: null }, seed),
+      request(
+        fields,
+        {
+          images: deps.store.directory(images),
+          // Where a strategy contrasts images, the corrupted ones lie beside its pairs.
+          corrupted: data.kind === 'preference_pairs' ? deps.store.directory(data) : null,
+        },
+        seed,
+      ),
   });
   return { adapter, summary: await summaryOf(deps, adapter) };
 }

@@ -3,8 +3,9 @@
  * What they do stands in `activities/strategies/`, one file each.
  */
 import { z } from 'zod';
+import { RICHER_CORRUPTIONS } from './config-rejections.ts';
 
-export const StrategyName = z.enum(['stic-paper', 'stic-released', 'dpo', 'positive-only']);
+export const StrategyName = z.enum(['stic-paper', 'stic-released', 'dpo', 'positive-only', 'mdpo']);
 export type StrategyName = z.infer<typeof StrategyName>;
 
 /** Defects of the authors' code (STIC 993734e), on by default: that is what `stic-released` is for. */
@@ -25,7 +26,27 @@ const SticReleasedOptions = z.strictObject({
     .describe('generate_pref.py:227-228: records without <image> train on text alone'),
 });
 
+/** mDPO, arXiv:2406.11839: equations 4 to 6; weights 1 and anchor 0 as there. */
+const MdpoOptions = z.strictObject({
+  image_weight: z.number().min(0).default(1).describe('of the image-conditional term'),
+  anchor_weight: z.number().min(0).default(1).describe('of the anchor term'),
+  anchor: z.number().default(0).describe('delta: reward that the chosen text is to exceed'),
+  contrast: z
+    .enum(['pair', ...RICHER_CORRUPTIONS])
+    .default('pair')
+    .describe(
+      "image that the chosen text is to be unlikely on: the pair's own corrupted one (drawn anew where it has none), or one of this kind; the paper crops",
+    ),
+  contrast_severity: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.9)
+    .describe('of a named kind; a crop of 0.9 keeps 19 % of the area (paper: at most 20 %)'),
+});
+
 export const StrategyOptions = z.strictObject({
   stic_released: SticReleasedOptions.prefault({}),
+  mdpo: MdpoOptions.prefault({}),
 });
 export type StrategyOptions = z.infer<typeof StrategyOptions>;

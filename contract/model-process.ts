@@ -79,6 +79,12 @@ export const PairObjective = z.discriminatedUnion('kind', [
     rejected_logps: z.enum(['alternatives', 'labels']),
     training_image: z.enum(['none', 'clean']),
   }),
+  z.strictObject({
+    kind: z.literal('mdpo'),
+    image_weight: z.number().min(0),
+    anchor_weight: z.number().min(0),
+    anchor: z.number(),
+  }),
 ]);
 export type PairObjective = z.infer<typeof PairObjective>;
 

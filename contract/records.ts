@@ -205,6 +205,9 @@ export const AssistantMessage = z.strictObject({
 /** `normal_prompt`: the clean image and no bad prompt, which only the released code does. */
 export const RejectionSource = z.enum([...REJECTION_SOURCES, 'normal_prompt']);
 
+/** A corrupted image under which the chosen text is to be unlikely. */
+export const Contrast = z.strictObject({ corruption: Corruption, image: ImageFile });
+
 const Sampling = z.strictObject({
   temperature: z.number(),
   top_p: z.number().nullable(),
@@ -224,6 +227,7 @@ export const PreferenceDraw = z.strictObject({
   corrupted_image: ImageFile.nullable(),
   chosen_seed: z.int(),
   rejected_seed: z.int(),
+  contrast: Contrast.optional(),
 });
 export type PreferenceDraw = z.infer<typeof PreferenceDraw>;
 
@@ -260,6 +264,7 @@ export const PreferencePair = z.strictObject({
     sampling: Sampling,
     chosen_finish_reason: z.enum(['stop', 'length']),
     rejected_finish_reason: z.enum(['stop', 'length']),
+    contrast: Contrast.optional().describe('file in the folder of the pairs'),
   }),
 });
 export type PreferencePair = z.infer<typeof PreferencePair>;

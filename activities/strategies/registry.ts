@@ -2,6 +2,7 @@
 import type { ExperimentConfig } from '../../contract/config.ts';
 import type { StrategyName } from '../../contract/config-strategies.ts';
 import { dpo } from './dpo.ts';
+import { mdpo } from './mdpo.ts';
 import { positiveOnly } from './positive-only.ts';
 import { sticPaper } from './stic-paper.ts';
 import { sticReleased } from './stic-released.ts';
@@ -12,6 +13,7 @@ const STRATEGIES = {
   'stic-released': sticReleased,
   dpo,
   'positive-only': positiveOnly,
+  mdpo,
 } as const satisfies Record<StrategyName, Strategy>;
 
 export function strategyOf({ strategy }: ExperimentConfig): Strategy {

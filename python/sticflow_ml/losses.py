@@ -107,6 +107,29 @@ def chosen_nll(
     return -chosen_B.sum() / batch.num_target_tokens
 
 
+def image_preference_loss(
+    clean_B: torch.Tensor,
+    contrast_B: torch.Tensor,
+    *,
+    beta: float,
+    image_weight: float,
+    anchor_weight: float,
+    anchor: float,
+    batch: GlobalBatch,
+) -> torch.Tensor:
+    """Share of this micro-batch in mDPO's two terms beside DPO (arXiv:2406.11839, eq. 4 and 5).
+
+    image_weight * l(beta * (clean - contrast)) + anchor_weight * l(beta * clean - anchor), where
+    `clean_B` and `contrast_B` (B,) are policy minus reference of the same chosen text, summed
+    log-probabilities on the clean and on the corrupted image.
+
+    Example: clean 2, contrast 0, beta 0.5, weights 1, anchor 0: 2 log(1 + exp(-1)).
+    """
+    conditional = -functional.logsigmoid(beta * (clean_B - contrast_B)).sum()
+    anchored = -functional.logsigmoid(beta * clean_B - anchor).sum()
+    return (image_weight * conditional + anchor_weight * anchored) / batch.num_examples
+
+
 @torch.no_grad()
 def preference_metrics(policy: PairLogps, reference: PairLogps, *, beta: float) -> dict[str, float]:
     """Sums over the micro-batch of TRL's metrics; divide by the pairs of the global batch."""

@@ -11,7 +11,7 @@ import torch
 from model_process import ModelProcess
 from parity_case import set_adapter
 from tiny_models import FAMILIES
-from tiny_requests import output_hashes, pair_rows, read_lines
+from tiny_requests import output_hashes, pair_rows, read_lines, write_lines
 from training_parts import Messages, open_training, preference_request
 
 from sticflow_ml.contract import PreferencePair
@@ -33,11 +33,16 @@ def released(rejected_logps: str, training_image: str) -> dict[str, Any]:
     return {"objective": objective, "reference": "base"}
 
 
+MDPO = {
+    "objective": {"kind": "mdpo", "image_weight": 0.7, "anchor_weight": 0.3, "anchor": 0.05},
+}
+
 STRATEGIES: dict[str, dict[str, Any]] = {
     "stic-paper": {},
     "positive-only": POSITIVE_ONLY,
     "stic-released": released("alternatives", "none"),
     "stic-released, labels and image": released("labels", "clean"),
+    "mdpo": MDPO,
 }
 
 
@@ -70,12 +75,34 @@ class Opened:
         return float(loss), metrics
 
 
+def rows_with_contrast() -> list[dict[str, Any]]:
+    """Pairs, each with another picture as its corrupted image."""
+    rows = pair_rows(NUM_PAIRS)
+    for number, row in enumerate(rows):
+        row["provenance"]["contrast"] = {
+            "corruption": {"kind": "jpeg", "severity": 1.0, "quality": 1},
+            "image": {"root": "images", "file": f"{number + 1}.png"},
+        }
+    return rows
+
+
+def request_of(
+    checkpoint: Path, pictures: Path, folder: Path, **changes: Any
+) -> dict[str, Any]:  # fmt: skip
+    """A request whose pairs have what any strategy needs."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = write_lines(folder / "pairs-with-contrast.jsonl", rows_with_contrast())
+    return preference_request(
+        checkpoint, pictures, folder, num_pairs=NUM_PAIRS, pairs_path=str(pairs), **changes
+    )
+
+
 def opened(
     checkpoint: Path, pictures: Path, folder: Path, *, rows: list[dict[str, Any]] | None = None,
     **changes: Any,
 ) -> Opened:  # fmt: skip
-    request = preference_request(checkpoint, pictures, folder, num_pairs=NUM_PAIRS, **changes)
-    pairs = [PreferencePair.model_validate(row) for row in rows or pair_rows(NUM_PAIRS)]
+    request = request_of(checkpoint, pictures, folder, **changes)
+    pairs = [PreferencePair.model_validate(row) for row in rows or rows_with_contrast()]
     return Opened(open_training(request, Messages()), pairs)
 
 
@@ -120,7 +147,7 @@ def test_positive_only_does_not_look_at_the_rejected_text(
         opened(
             checkpoints["llava"], pictures, tmp_path / name, rows=rows, **POSITIVE_ONLY
         ).loss([0, 1, 2, 3])[0]
-        for name, rows in {"one": None, "other": other}.items()
+        for name, rows in {"one": rows_with_contrast(), "other": other}.items()
     ]  # fmt: skip
 
     assert losses[0] == losses[1]
@@ -194,7 +221,7 @@ def test_without_an_image_the_loss_does_not_depend_on_the_picture(
             **released("labels", image),
         ).loss([0, 1, 2, 3])[0]
         for image in ("none", "clean")
-        for name, rows in {"one": None, "other": other}.items()
+        for name, rows in {"one": rows_with_contrast(), "other": other}.items()
     }  # fmt: skip
 
     assert losses["none", "one"] == losses["none", "other"]
@@ -210,6 +237,69 @@ def test_with_every_defect_off_it_is_the_paper(
     assert off.loss([0, 1, 2, 3])[0] == pytest.approx(paper.loss([0, 1, 2, 3])[0], abs=1e-5)
 
 
+# --- mdpo ---
+
+
+def test_mdpo_scores_the_chosen_text_on_the_corrupted_image_too(
+    checkpoints: dict[str, Path], pictures: Path, tmp_path: Path
+) -> None:
+    one = opened(checkpoints["llava_next"], pictures, tmp_path / "mdpo", **MDPO)
+    moved = rows_with_contrast()
+    for row in moved:
+        row["images"] = [row["provenance"]["contrast"]["image"]]
+    other = opened(checkpoints["llava_next"], pictures, tmp_path / "moved", rows=moved)
+
+    with torch.no_grad():
+        scores = [
+            each.strategy.score(
+                each.training.policy, each.pairs, [each.strategy.row(pair) for pair in each.pairs]
+            )
+            for each in (one, other)
+        ]
+
+    assert scores[0]["contrast"].tolist() == pytest.approx(scores[1]["chosen"].tolist(), rel=1e-5)
+    assert scores[0]["contrast"].tolist() != pytest.approx(scores[0]["chosen"].tolist(), rel=1e-5)
+
+
+def test_mdpo_is_dpo_plus_its_two_terms(
+    checkpoints: dict[str, Path], pictures: Path, tmp_path: Path
+) -> None:
+    one = opened(checkpoints["llava"], pictures, tmp_path / "mdpo", **MDPO)
+    paper = opened(checkpoints["llava"], pictures, tmp_path / "paper")
+    rows = [one.strategy.row(pair) for pair in one.pairs]
+    with torch.no_grad():
+        policy = one.strategy.score(one.training.policy, one.pairs, rows)
+        with one.training.policy.disable_adapter():
+            reference = one.strategy.score(one.training.policy, one.pairs, rows)
+
+    expected = 0.0
+    for clean, contrast in zip(
+        (policy["chosen"] - reference["chosen"]).tolist(),
+        (policy["contrast"] - reference["contrast"]).tolist(),
+        strict=True,
+    ):
+        conditional = math.log(1 + math.exp(-0.1 * (clean - contrast)))
+        anchored = math.log(1 + math.exp(-(0.1 * clean - 0.05)))
+        expected += (0.7 * conditional + 0.3 * anchored) / NUM_PAIRS
+    assert one.loss([0, 1, 2, 3])[0] == pytest.approx(
+        paper.loss([0, 1, 2, 3])[0] + expected, abs=1e-5
+    )
+
+
+def test_a_pair_without_its_corrupted_image_is_named(
+    checkpoints: dict[str, Path], pictures: Path, tmp_path: Path
+) -> None:
+    request = preference_request(
+        checkpoints["llava"], pictures, tmp_path / "w", num_pairs=NUM_PAIRS, **MDPO
+    )
+    with ModelProcess.fork(log=tmp_path / "stderr.log") as process:
+        result = process.run(request)
+
+    assert result is not None
+    assert result["code"] == "DataInvalid"
+    assert "contrast image on the pair `pair-0`" in result["message"]
+
+
 # --- whole trainings ---
 
 
@@ -219,9 +309,7 @@ def test_a_training_starts_at_the_loss_of_its_formula_and_ends_the_same_twice(
 ) -> None:
     hashes = []
     for name in ("once", "again"):
-        request = preference_request(
-            checkpoints["llava"], pictures, tmp_path / name, num_pairs=NUM_PAIRS, **changes
-        )
+        request = request_of(checkpoints["llava"], pictures, tmp_path / name, **changes)
         with ModelProcess.fork(log=tmp_path / "stderr.log") as process:
             result = process.run(request)
         assert result is not None
@@ -233,6 +321,8 @@ def test_a_training_starts_at_the_loss_of_its_formula_and_ends_the_same_twice(
     if "rewards/margins" in first:
         assert first["rewards/margins"] == pytest.approx(0, abs=1e-4)
         expected = math.log(2) - first["logps/chosen"] / 1024
+        if changes == MDPO:
+            expected += 0.7 * math.log(2) + 0.3 * math.log(1 + math.exp(0.05))
         assert first["loss"] == pytest.approx(expected, abs=1e-4)
     assert hashes[0] == hashes[1]
 

@@ -12,6 +12,7 @@ from sticflow_ml.losses import (
     NllReduction,
     PairLogps,
     answer_loss,
+    image_preference_loss,
     preference_loss,
     preference_metrics,
     token_logps,
@@ -130,6 +131,23 @@ def test_metrics_are_the_rewards_of_the_pairs() -> None:
         "logps/chosen": -13.0,
         "logps/rejected": -12.0,
     }
+
+
+def test_the_image_terms_of_mdpo_are_those_of_its_equations() -> None:
+    # Policy minus reference of the chosen text: clean 2 and -1, corrupted 0 and 1; beta 0.5, delta 0.2.
+    loss = image_preference_loss(
+        torch.tensor([2.0, -1.0], dtype=torch.float64),
+        torch.tensor([0.0, 1.0], dtype=torch.float64),
+        beta=0.5,
+        image_weight=2.0,
+        anchor_weight=3.0,
+        anchor=0.2,
+        batch=GlobalBatch(num_examples=2, num_target_tokens=8),
+    )
+
+    conditional = math.log(1 + math.exp(-1)) + math.log(1 + math.exp(1))
+    anchored = math.log(1 + math.exp(-0.8)) + math.log(1 + math.exp(0.7))
+    assert float(loss) == pytest.approx((2 * conditional + 3 * anchored) / 2, rel=1e-12)
 
 
 def test_the_answer_loss_is_the_mean_cross_entropy_of_the_answer_tokens() -> None:

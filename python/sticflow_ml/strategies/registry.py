@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from sticflow_ml.contract import (
+    MdpoObjective,
     PositiveOnlyObjective,
     PreferencePair,
     SticReleasedObjective,
     TrainPreferenceRequest,
 )
+from sticflow_ml.strategies.mdpo import Mdpo
 from sticflow_ml.strategies.positive_only import PositiveOnly
 from sticflow_ml.strategies.regularised_dpo import RegularisedDpo
 from sticflow_ml.strategies.stic_released import SticReleased
@@ -26,3 +28,5 @@ def open_strategy(
             return PositiveOnly(training)
         case SticReleasedObjective() as objective:
             return SticReleased(objective, request.loss, training)
+        case MdpoObjective() as objective:
+            return Mdpo(objective, request.loss, training, first)

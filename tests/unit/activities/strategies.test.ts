@@ -2,15 +2,21 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { collected } from '../../../activities/collected.ts';
 import type { ActivityDependencies } from '../../../activities/context.ts';
+import { generationsSpec } from '../../../activities/generation.ts';
 import { imagesActivities } from '../../../activities/images.ts';
+import { preferenceActivities } from '../../../activities/preference.ts';
+import { readRunConfig } from '../../../activities/prepare-run.ts';
+import { sharp } from '../../../activities/safe-sharp.ts';
 import { requestsSpec } from '../../../activities/shard-plan.ts';
 import { shardsActivities } from '../../../activities/shards.ts';
 import { strategyOf } from '../../../activities/strategies/registry.ts';
 import type { ShardSet } from '../../../contract/activities.ts';
 import type { ArtifactRef } from '../../../contract/artifact.ts';
 import { ExperimentConfig, type ExperimentConfigInput } from '../../../contract/config.ts';
-import { GenerationRequest, PreferenceDraw } from '../../../contract/records.ts';
+import { GenerationRequest, PreferenceDraw, PreferencePair } from '../../../contract/records.ts';
+import { writeLines } from '../../../store/lines.ts';
 import { runIdOf } from '../../../store/run-id.ts';
 import { dependencies, folderOfImages, prepared } from './run-workspace.ts';
 
@@ -102,6 +108,47 @@ describe('stic-released', () => {
   });
 });
 
+describe('mdpo', () => {
+  const strategy = 'mdpo';
+
+  test('gives every pair a corrupted image, which lies beside the pairs', async () => {
+    const { deps, shards } = await fanOut({ strategy });
+    const pairs = await pairsOf(deps, shards);
+    expect(pairs.list).toHaveLength(6);
+    for (const { provenance } of pairs.list) {
+      const { contrast, corruption, image_id } = provenance;
+      // A pair that has a corrupted image is contrasted with the same.
+      if (corruption !== null) expect(contrast?.corruption).toEqual(corruption);
+      expect(contrast?.image).toEqual({
+        root: 'corrupted',
+        file: `corrupted/${image_id}-contrast.png`,
+      });
+      const file = join(deps.store.directory(pairs.ref), contrast?.image.file ?? '');
+      expect((await sharp(file).metadata()).format).toBe('png');
+    }
+    expect(
+      new Set(pairs.list.map(({ provenance }) => provenance.rejection_source)).size,
+    ).toBeGreaterThan(1);
+  });
+
+  test('can contrast with a crop, as the paper does', async () => {
+    const knobs = { strategy_options: { mdpo: { contrast: 'crop' } } } as const;
+    const { deps, shards } = await fanOut({ strategy, ...knobs });
+    for (const { provenance } of (await pairsOf(deps, shards)).list) {
+      expect(provenance.contrast?.corruption).toMatchObject({ kind: 'crop', severity: 0.9 });
+    }
+  });
+
+  test('asks for the texts of the paper and weighs the terms of its own paper alike', async () => {
+    const [own, paper] = [await fanOut({ strategy }), await fanOut({})];
+    const [ours, theirs] = [await requestsIn(own), await requestsIn(paper)];
+    expect(ours).toEqual(theirs);
+    expect(trainingOf({ strategy })).toMatchObject({
+      objective: { kind: 'mdpo', image_weight: 1, anchor_weight: 1, anchor: 0 },
+    });
+  });
+});
+
 const PROMPTS = {
   well_crafted: { id: 'good', text: 'Describe well.' },
   normal: { id: 'normal', items: ['Describe.'] },
@@ -151,6 +198,43 @@ async function fanOut(knobs: Partial<ExperimentConfigInput>, count = 6) {
   const { config } = await prepared(deps, await folderOfImages(count), knobs);
   const { images } = await imagesActivities(deps).ingestImages({ config });
   return { deps, shards: shardsOf(images, config) };
+}
+
+interface FannedOut {
+  readonly deps: ActivityDependencies;
+  readonly shards: ShardSet;
+}
+
+async function requestsIn({ deps, shards }: FannedOut): Promise<GenerationRequest[]> {
+  const { requests } = await shardsActivities(deps).prepareShard({ shards, shard: 0 });
+  return await collected(requestsOf(deps, requests));
+}
+
+/** The pairs of a fan-out of one shard, from texts that `say` makes of a request's id. */
+async function pairsOf(
+  deps: ActivityDependencies,
+  shards: ShardSet,
+  say = (requestId: string): string => `a text for ${requestId}`,
+): Promise<{ ref: ArtifactRef; counts: Record<string, number>; list: PreferencePair[] }> {
+  const { config } = await readRunConfig(deps.store, shards.config);
+  const { requests } = await shardsActivities(deps).prepareShard({ shards, shard: 0 });
+  const asked = await collected(requestsOf(deps, requests));
+  await deps.store.build(generationsSpec(shards, requests, config), async (directory) => {
+    const texts = asked.map(({ request_id }) => ({
+      request_id,
+      text: say(request_id),
+      num_tokens: 4,
+      finish_reason: 'stop',
+    }));
+    return await writeLines(join(directory, 'generations.jsonl'), texts);
+  });
+  const { preference_pairs, counts } = await preferenceActivities(deps).collectPreferencePairs({
+    shards,
+  });
+  const list = await collected(
+    deps.store.readLines(preference_pairs, 'pairs.jsonl', PreferencePair),
+  );
+  return { ref: preference_pairs, counts, list };
 }
 
 function requestsOf({ store }: ActivityDependencies, requests: ArtifactRef) {
