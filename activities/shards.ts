@@ -1,8 +1,8 @@
 /** `prepareShard`: the requests of one shard, whatever the fan-out is for. */
 import { join } from 'node:path';
-import { type Activities, PrepareShardInput, type ShardSet } from '../contract/activities.ts';
+import { type Activities, PrepareShardInput } from '../contract/activities.ts';
 import type { ExperimentConfig } from '../contract/config.ts';
-import { type GenerationRequest, ImageRecord, InstructionRecord } from '../contract/records.ts';
+import { type GenerationRequest, InstructionRecord } from '../contract/records.ts';
 import { writeLines } from '../store/lines.ts';
 import { seedFor, uniform } from '../store/random.ts';
 import { writeAnswers, writeDarAnswers } from './answer-requests.ts';

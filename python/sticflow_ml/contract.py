@@ -239,6 +239,17 @@ class SticReleasedObjective(BaseModel):
     training_image: Literal["none", "clean"]
 
 
+class MdpoObjective(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    kind: Literal["mdpo"]
+    image_weight: Annotated[StrictFloat, Field(ge=0.0)]
+    anchor_weight: Annotated[StrictFloat, Field(ge=0.0)]
+    anchor: StrictFloat
+
+
 class PreferenceLoss(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -773,37 +784,6 @@ class CompareFeaturesRequest(BaseModel):
     projection: Annotated[Projection | None, Field(description="t-SNE of all images")]
 
 
-class PreferenceProvenance(BaseModel):
-    model_config = ConfigDict(
-        extra="forbid",
-        frozen=True,
-    )
-    image_id: Annotated[
-        StrictStr,
-        Field(
-            description="sha256 of the bytes of the file as the user gave it",
-            pattern="^[0-9a-f]{64}$",
-        ),
-    ]
-    source_name: StrictStr
-    round: Annotated[StrictInt, Field(ge=1)]
-    policy: PolicyId
-    prompt_id: Annotated[
-        StrictStr, Field(description="normal prompt stored with the pair")
-    ]
-    chosen_prompt_id: StrictStr
-    rejected_prompt_id: StrictStr
-    rejection_source: Literal["bad_prompt", "low_resolution", "color_jitter", "blur", "jpeg", "occlusion", "patch_shuffle", "noise", "crop", "normal_prompt"]
-    corruption: LowResolution | ColorJitter | Blur | JpegCompression | Occlusion | PatchShuffle | DiffusionNoise | Crop | None
-    corrupted_image: ImageFile | None
-    run_seed: StrictInt
-    chosen_seed: StrictInt
-    rejected_seed: StrictInt
-    sampling: Sampling
-    chosen_finish_reason: Literal["stop", "length"]
-    rejected_finish_reason: Literal["stop", "length"]
-
-
 class InfusedExample(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -855,22 +835,105 @@ class GenerateRequest(BaseModel):
     batch_size: Annotated[StrictInt, Field(description="of engine hf", ge=1)]
 
 
-class PreferencePair(BaseModel):
+class TrainPreferenceRequest(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         frozen=True,
     )
-    pair_id: StrictStr
-    images: Annotated[
-        list[ImageFile],
+    protocol_version: Literal[1]
+    request_id: Annotated[StrictStr, Field(min_length=1)]
+    work_dir: Annotated[
+        StrictStr,
         Field(
-            description="the clean image, for both sides", max_length=1, min_length=1
+            description="survives attempts; locked by the process while it works in it",
+            min_length=1,
         ),
     ]
-    prompt: Annotated[list[UserMessage], Field(max_length=1, min_length=1)]
-    chosen: Annotated[list[AssistantMessage], Field(max_length=1, min_length=1)]
-    rejected: Annotated[list[AssistantMessage], Field(max_length=1, min_length=1)]
-    provenance: PreferenceProvenance
+    attempt: Annotated[
+        StrictInt,
+        Field(
+            description="fencing token: a work folder refuses an attempt older than the last",
+            ge=1,
+        ),
+    ]
+    lock_timeout_seconds: Annotated[StrictFloat, Field(ge=0.0)]
+    model: ModelSpec
+    adapter: Annotated[
+        AdapterSpec | None,
+        Field(description="policy to start from; null = the base model"),
+    ]
+    command: Literal["train_preference"]
+    pairs_path: Annotated[
+        StrictStr,
+        Field(
+            description="absolute path, resolved by the worker from a reference",
+            min_length=1,
+        ),
+    ]
+    image_roots: ImageRoots
+    lora: LoraSettings
+    loss: PreferenceLoss
+    objective: Annotated[
+        PositiveOnlyObjective | SticReleasedObjective | MdpoObjective | None,
+        Field(
+            description="absent = regularised DPO",
+            discriminator="kind",
+            title="PairObjective",
+        ),
+    ] = None
+    reference: Annotated[
+        Literal["base", "none"] | None,
+        Field(
+            description="absent = the policy in `adapter`, frozen; base = without it"
+        ),
+    ] = None
+    optimization: OptimizationSpec
+
+
+class Contrast(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    corruption: Annotated[
+        LowResolution | ColorJitter | Blur | JpegCompression | Occlusion | PatchShuffle | DiffusionNoise | Crop,
+        Field(discriminator="kind", title="Corruption"),
+    ]
+    image: ImageFile
+
+
+class PreferenceProvenance(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    image_id: Annotated[
+        StrictStr,
+        Field(
+            description="sha256 of the bytes of the file as the user gave it",
+            pattern="^[0-9a-f]{64}$",
+        ),
+    ]
+    source_name: StrictStr
+    round: Annotated[StrictInt, Field(ge=1)]
+    policy: PolicyId
+    prompt_id: Annotated[
+        StrictStr, Field(description="normal prompt stored with the pair")
+    ]
+    chosen_prompt_id: StrictStr
+    rejected_prompt_id: StrictStr
+    rejection_source: Literal["bad_prompt", "low_resolution", "color_jitter", "blur", "jpeg", "occlusion", "patch_shuffle", "noise", "crop", "normal_prompt"]
+    corruption: LowResolution | ColorJitter | Blur | JpegCompression | Occlusion | PatchShuffle | DiffusionNoise | Crop | None
+    corrupted_image: ImageFile | None
+    run_seed: StrictInt
+    chosen_seed: StrictInt
+    rejected_seed: StrictInt
+    sampling: Sampling
+    chosen_finish_reason: Literal["stop", "length"]
+    rejected_finish_reason: Literal["stop", "length"]
+    contrast: Annotated[
+        Contrast | None, Field(description="file in the folder of the pairs")
+    ] = None
 
 
 class ModelProcessRequest(
@@ -891,3 +954,21 @@ class ModelProcessRequest(
         GenerateRequest | TrainPreferenceRequest | TrainInfusedRequest | EmbedRequest | CompareFeaturesRequest | InspectModelRequest | DownloadModelRequest,
         Field(discriminator="command", title="ModelProcessRequest"),
     ]
+
+
+class PreferencePair(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    pair_id: StrictStr
+    images: Annotated[
+        list[ImageFile],
+        Field(
+            description="the clean image, for both sides", max_length=1, min_length=1
+        ),
+    ]
+    prompt: Annotated[list[UserMessage], Field(max_length=1, min_length=1)]
+    chosen: Annotated[list[AssistantMessage], Field(max_length=1, min_length=1)]
+    rejected: Annotated[list[AssistantMessage], Field(max_length=1, min_length=1)]
+    provenance: PreferenceProvenance

@@ -73,7 +73,7 @@ describe('stic-released', () => {
   test('asks for every rejected text on the clean image and corrupts none', async () => {
     const { deps, shards } = await fanOut({ strategy, preference: { bad_prompt_ratio: 0 } });
     const { requests } = await shardsActivities(deps).prepareShard({ shards, shard: 0 });
-    for await (const { image } of requestsOf(deps, requests)) expect(image.root).toBe('images');
+    for await (const { image } of requestsOf(deps, requests)) expect(image?.root).toBe('images');
     expect(await readdir(join(deps.store.directory(requests), 'corrupted'))).toEqual([]);
     for await (const draw of deps.store.readLines(requests, 'draws.jsonl', PreferenceDraw)) {
       expect(draw).toMatchObject({
