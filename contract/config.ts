@@ -129,21 +129,8 @@ function checkAcrossFields(
       'infused_training needs infusion.instructions; add it or drop the stage from training_stages',
     );
   }
-  for (const [path, message] of evaluationOnlyIssues(config)) issue(path, message);
-  if (config.generation.engine === 'openai' && config.generation.openai?.adapter_model === null) {
-    const user = firstUserOfAdapters(config);
-    if (user !== null) {
-      issue(
-        ['generation', 'openai'],
-        `${user} makes texts with a trained adapter, but adapter_model is null; say how the endpoint names adapters, such as "{sha256}"`,
-      );
-    }
-  }
-  if (config.generation.engine === 'vllm' && config.model.device === 'cpu') {
-    issue(
-      ['generation', 'engine'],
-      'vllm needs a GPU, but model.device is cpu; set model.device to auto or cuda, or generation.engine to hf',
-    );
+  for (const [path, message] of [...evaluationOnlyIssues(config), ...engineIssues(config)]) {
+    issue(path, message);
   }
   if (config.model.dtype === 'float16') {
     issue(
@@ -196,6 +183,24 @@ function checkAcrossFields(
       issue(['evaluation', 'sets', index, key], message);
     }
   });
+}
+
+function engineIssues(
+  config: z.infer<typeof ExperimentFields>,
+): [path: string[], message: string][] {
+  const found: [string[], string][] = [];
+  const { engine, openai } = config.generation;
+  const user = firstUserOfAdapters(config);
+  if (engine === 'openai' && openai?.adapter_model === null && user !== null) {
+    const message = `${user} makes texts with a trained adapter, but adapter_model is null; say how the endpoint names adapters, such as "{sha256}"`;
+    found.push([['generation', 'openai'], message]);
+  }
+  if (engine === 'vllm' && config.model.device === 'cpu') {
+    const message =
+      'vllm needs a GPU, but model.device is cpu; set model.device to auto or cuda, or generation.engine to hf';
+    found.push([['generation', 'engine'], message]);
+  }
+  return found;
 }
 
 /** What in a run generates with an adapter; null when everything is written by the base. */
