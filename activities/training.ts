@@ -109,7 +109,7 @@ async function trained(
 ): Promise<{ adapter: ArtifactRef; summary: Record<string, number> }> {
   const seed = seedFor(config.seed, round, stage);
   // How many devices share the work does not say what is asked for: a training that was begun on
-  // two goes on with one (docs/decisions/0006-ranks-share-no-backward-pass.md).
+  // two goes on with one (docs/decisions/0007-ranks-share-no-backward-pass.md).
   const { world_size: _worldSize, batching, ...knobs } = config[stage];
   const images = await imagesOf(deps, data);
   const adapter = await finishedOrMade(deps, {

@@ -2,7 +2,7 @@
 
 Order of examples, dropout and loss are functions of (seed, place in the order) alone, so a run that
 was killed any number of times ends with the same bytes on the CPU. Several ranks add their gradients
-up once a step (docs/decisions/0006-ranks-share-no-backward-pass.md).
+up once a step (docs/decisions/0007-ranks-share-no-backward-pass.md).
 """
 
 # The annotations of transformers and peft are wider or narrower than what they take and return.

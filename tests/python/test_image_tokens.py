@@ -128,6 +128,7 @@ def test_an_image_without_its_tokens_is_never_generated_from(
         "generate",
         folder,
         tmp_path / "work",
+        engine={"name": "hf"},
         requests_path=str(write_lines(tmp_path / "requests.jsonl", generation_rows(2))),
         image_roots={"images": str(pictures), "corrupted": None},
         batch_size=1,

@@ -101,6 +101,7 @@ def test_an_adapter_whose_names_fit_no_layer_is_refused_before_it_does_nothing(
         checkpoints["llava"],
         tmp_path / "texts",
         adapter={"path": str(output), "sha256": "d" * 64},
+        engine={"name": "hf"},
         requests_path=str(write_lines(tmp_path / "requests.jsonl", generation_rows(2))),
         image_roots={"images": str(pictures), "corrupted": None},
         batch_size=2,
