@@ -6,6 +6,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { fillSheet, sheetFileName } from '../benchmarks/answer-sheet.ts';
+import { familyOf } from '../benchmarks/narrow.ts';
 import {
   type BenchmarkScore,
   type ItemScore,
@@ -13,7 +14,9 @@ import {
   ScoreInputError,
 } from '../benchmarks/scorer.ts';
 import { SCORERS } from '../benchmarks/scorers.ts';
+import type { ArtifactRef } from '../contract/artifact.ts';
 import type { OfficialBenchmark } from '../contract/config-evaluation.ts';
+import { Judging } from '../contract/judgements.ts';
 import type { AnswerMode, BenchmarkFigures, ScoredItem } from '../contract/measures.ts';
 import { QuestionRecord } from '../contract/records.ts';
 import { SticflowError } from '../store/errors.ts';
@@ -58,11 +61,41 @@ export async function scoreOfficial(
     const texts = asked.map(({ text }) => text);
     await writeFile(answers, fillSheet(sheet, texts));
     const data = join(store.directory(source), SCORING_FILES);
-    const scored = await scoreBoth(benchmark, { data, answers, judgements: null });
-    figures.push({ mode, answers_file, ...figuresOf(scored, questions.length) });
+    const judged = await judgedFiles(store, answers, scoring.judgements.get(mode));
+    const scored = await scoreBoth(benchmark, data, judged);
+    // Rotations of one MMBench question are one item.
+    const ids = questions.map(({ question_id }) => familyOf(benchmark, question_id));
+    figures.push({ mode, answers_file, ...figuresOf(scored, new Set(ids).size) });
     items.push(...scoredItems(benchmark, asked, scored));
   }
   return { items, figures };
+}
+
+/** What the scorer reads: the answers as they are, or with what a judge made of them. */
+interface JudgedFiles {
+  readonly answers: string;
+  /** One a run of the judge; null = the scorer reads none. */
+  readonly runs: readonly (string | null)[];
+  /** null = nobody judged. */
+  readonly isPartial: boolean | null;
+}
+
+async function judgedFiles(
+  store: Store,
+  answers: string,
+  ref: ArtifactRef | undefined,
+): Promise<JudgedFiles> {
+  if (ref === undefined) return { answers, runs: [null], isPartial: null };
+  const judging = await store.readJson(ref, 'judging.json', Judging);
+  const { scorer_files, official_failures, missing_by_reason, partial } = judging;
+  const inside = (name: string): string => join(store.directory(ref), name);
+  const unreadable = missing_by_reason.unreadable ?? 0;
+  return {
+    answers: scorer_files.answers === null ? answers : inside(scorer_files.answers),
+    runs: scorer_files.judgements.length === 0 ? [null] : scorer_files.judgements.map(inside),
+    // As the official scripts have it, a reply that cannot be read counts.
+    isPartial: official_failures ? judging.counts.missing > unreadable : partial,
+  };
 }
 
 /** Both parsers' readings; null where a judge has to read first and has not. */
@@ -70,43 +103,78 @@ interface BothScores {
   readonly official: BenchmarkScore;
   readonly robust: BenchmarkScore;
   readonly isPartial: boolean;
+  readonly numJudged: number;
 }
 
 async function scoreBoth(
   benchmark: OfficialBenchmark,
-  files: Omit<ScoreFiles, 'parser'>,
+  data: string,
+  { answers, runs, isPartial }: JudgedFiles,
 ): Promise<BothScores | null> {
-  if (files.judgements === null && ALWAYS_JUDGED.includes(benchmark)) return null;
+  if (isPartial === null && ALWAYS_JUDGED.includes(benchmark)) return null;
   const score = SCORERS[benchmark];
   if (score === undefined) throw new Error(`no scorer of ${benchmark}`);
+  const scoredBy = async (parser: ScoreFiles['parser']): Promise<BenchmarkScore> => {
+    const scores: BenchmarkScore[] = [];
+    for (const judgements of runs) scores.push(await score({ data, answers, judgements, parser }));
+    return meanOfRuns(scores);
+  };
   try {
-    const official = await score({ ...files, parser: 'official' });
-    const robust = await score({ ...files, parser: 'robust' });
-    const isUnread = JUDGED_BEYOND_RULES.includes(benchmark) && files.judgements === null;
-    const isPartial =
-      (isUnread && official.unparsed > 0) || official.items.some(({ score: one }) => one === null);
-    return { official, robust, isPartial };
+    const official = await scoredBy('official');
+    const robust = await scoredBy('robust');
+    const { items, unparsed } = official;
+    if (isPartial === null && JUDGED_BEYOND_RULES.includes(benchmark) && unparsed > 0) {
+      return { official, robust, isPartial: true, numJudged: items.length - unparsed };
+    }
+    const numJudged = items.filter(({ score: given }) => given !== null).length;
+    return { official, robust, isPartial: isPartial === true, numJudged };
   } catch (error) {
     if (!(error instanceof ScoreInputError)) throw error;
     throw new SticflowError('DataInvalid', `${benchmark}: ${error.message}`, { cause: error });
   }
 }
 
+/** An item's score is the mean over the runs of the judge; the figures of each run stand by themselves. */
+function meanOfRuns(runs: readonly BenchmarkScore[]): BenchmarkScore {
+  const [first, ...others] = runs;
+  if (first === undefined) throw new Error('a benchmark is scored at least once');
+  if (others.length === 0) return first;
+  const items = first.items.map((item): ItemScore => {
+    const same = runs.flatMap(
+      (run) => run.items.find(({ item_id }) => item_id === item.item_id) ?? [],
+    );
+    const scores = same.flatMap(({ score }) => score ?? []);
+    const isWhole = scores.length === runs.length;
+    const pairs = same.map(({ parsed }) => (parsed ?? '').split(' ').map(Number));
+    const parsed = isWhole ? [0, 1].map((at) => mean(pairs.map((pair) => pair[at] ?? 0))) : null;
+    return {
+      item_id: item.item_id,
+      parsed: parsed === null ? null : parsed.join(' '),
+      score: isWhole ? mean(scores) : null,
+    };
+  });
+  const metrics = { runs: runs.map((run) => run.metrics) };
+  return { metrics, unparsed: Math.max(...runs.map(({ unparsed }) => unparsed)), items };
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
+
 function figuresOf(
   scored: BothScores | null,
-  numQuestions: number,
+  num_items: number,
 ): Omit<BenchmarkFigures, 'mode' | 'answers_file'> {
   if (scored === null) {
     const nothing = { metrics: null, unparsed: 0 };
-    return { official: nothing, robust: nothing, num_items: numQuestions, num_judged: 0 };
+    return { official: nothing, robust: nothing, num_items, num_judged: 0 };
   }
-  const { official, robust, isPartial } = scored;
-  const num_items = official.items.length;
+  const { official, robust, isPartial, numJudged } = scored;
   return {
     official: parserFigures(official, isPartial),
     robust: parserFigures(robust, isPartial),
     num_items,
-    num_judged: isPartial ? num_items - official.unparsed : num_items,
+    num_judged: isPartial ? numJudged : num_items,
   };
 }
 

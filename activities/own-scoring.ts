@@ -13,6 +13,8 @@ export interface Scoring {
   readonly answered: Answered;
   /** How every question was answered. */
   readonly modes: readonly AnswerMode[];
+  /** By mode, where a judge has read the answers. */
+  readonly judgements: ReadonlyMap<AnswerMode, ArtifactRef>;
 }
 
 export async function scoreOwn(

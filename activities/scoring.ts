@@ -10,10 +10,13 @@ import {
   CompareScoresInput,
   type CompareScoresOutput,
   ScoreAnswersInput,
+  type ScoreAnswersOutput,
 } from '../contract/activities.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
 import type { ExperimentConfig } from '../contract/config.ts';
 import { isOfficialBenchmark } from '../contract/config-evaluation.ts';
+import { JudgedBenchmark } from '../contract/config-judge.ts';
+import { Judging } from '../contract/judgements.ts';
 import { type Comparison, type Contamination, ScoredItem, Scores } from '../contract/measures.ts';
 import { ImageRecord } from '../contract/records.ts';
 import { canonicalJson } from '../store/canonical.ts';
@@ -37,9 +40,11 @@ export function scoringActivities(
   deps: ActivityDependencies,
 ): Pick<Activities, 'scoreAnswers' | 'compareScores'> {
   return {
-    scoreAnswers: async (input) => ({
-      scores: await scoreAnswers(deps.store, ScoreAnswersInput.parse(input)),
-    }),
+    scoreAnswers: async (input) => {
+      const asked = ScoreAnswersInput.parse(input);
+      const scores = await scoreAnswers(deps.store, asked);
+      return { scores, to_judge: await waitingForJudge(deps.store, asked, scores) };
+    },
     compareScores: async (input) =>
       await compareScores(deps.store, CompareScoresInput.parse(input)),
   };
@@ -47,7 +52,13 @@ export function scoringActivities(
 
 async function scoreAnswers(
   store: Store,
-  { set: name, answers, dar_answers, training_images }: z.infer<typeof ScoreAnswersInput>,
+  {
+    set: name,
+    answers,
+    dar_answers,
+    training_images,
+    judgements = [],
+  }: z.infer<typeof ScoreAnswersInput>,
 ): Promise<ArtifactRef> {
   const run = await readRunConfig(store, answers.config);
   const set = run.config.evaluation.sets.find((candidate) => candidate.name === name);
@@ -56,11 +67,17 @@ async function scoreAnswers(
   const fanOuts = dar_answers === null ? [answers] : [answers, dar_answers];
   const answered = await readAnswered(store, run, fanOuts);
   const { template_sha256 } = answered;
-  const conditions = await conditionsOf(store, run, { answers, template_sha256, judge: null });
+  const judge = await judgeLabel(store, judgements);
+  const conditions = await conditionsOf(store, run, { answers, template_sha256, judge });
   const options = bootstrap(run.config, name);
   const spec = {
     kind: 'scores' as const,
-    inputs: [answers.source, ...answered.inputs, ...training_images],
+    inputs: [
+      answers.source,
+      ...answered.inputs,
+      ...training_images,
+      ...judgements.map((judged) => judged.judgements),
+    ],
     parameters: { set: name, benchmark, ...options, conditions },
     version: SCORES_VERSION,
   };
@@ -72,6 +89,7 @@ async function scoreAnswers(
         ...(run.config.evaluation.describe_and_respond === 'on' ? [] : (['direct'] as const)),
         ...(dar_answers === null ? [] : (['dar'] as const)),
       ],
+      judgements: new Map(judgements.map((judged) => [judged.mode, judged.judgements])),
     };
     const { items, figures } = isOfficialBenchmark(benchmark)
       ? await scoreOfficial(store, benchmark, scoring, directory)
@@ -88,6 +106,33 @@ async function scoreAnswers(
     await writeFile(join(directory, 'scores.json'), `${canonicalJson(document)}\n`);
     return await writeLines(join(directory, 'items.jsonl'), items);
   });
+}
+
+/** The answers files for a judge, where the config has one and nothing is judged yet. */
+async function waitingForJudge(
+  store: Store,
+  { answers, judgements }: z.infer<typeof ScoreAnswersInput>,
+  scores: ArtifactRef,
+): Promise<NonNullable<z.infer<typeof ScoreAnswersOutput>['to_judge']>> {
+  const { config } = await readRunConfig(store, answers.config);
+  const judge = config.evaluation.judge?.kind ?? 'none';
+  if (judgements !== undefined || judge === 'none') return [];
+  const { benchmark, figures } = await store.readJson(scores, 'scores.json', Scores);
+  const judged = JudgedBenchmark.safeParse(benchmark);
+  if (!judged.success) return [];
+  return figures.map(({ mode, answers_file }) => ({ mode, benchmark: judged.data, answers_file }));
+}
+
+/** null = nobody judged; both modes have the same judge but for what the server served. */
+async function judgeLabel(
+  store: Store,
+  judgements: NonNullable<z.infer<typeof ScoreAnswersInput>['judgements']>,
+): Promise<string | null> {
+  const labels = new Set<string>();
+  for (const { judgements: ref } of judgements) {
+    labels.add((await store.readJson(ref, 'judging.json', Judging)).judge.label);
+  }
+  return labels.size === 0 ? null : [...labels].sort().join(' and ');
 }
 
 async function compareScores(

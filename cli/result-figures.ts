@@ -7,7 +7,8 @@ const HEADLINES: Readonly<Record<string, readonly string[]>> = {
   scienceqa: ['accuracy_pct', 'img_accuracy_pct'],
   textvqa: ['accuracy'],
   chartqa: ['accuracy'],
-  llavabench: ['all.relative_score'],
+  // Beside: the first of several runs of the judge.
+  llavabench: ['all.relative_score', 'runs.0.all.relative_score'],
   mmbench: ['circular.Overall', 'vanilla_main_rows'],
   mmvet: ['cap_score.total'],
   mathvista: ['scores.average.accuracy'],

@@ -6,7 +6,7 @@
 import { z } from 'zod';
 import { ArtifactRef } from './artifact.ts';
 import { JudgedBenchmark } from './config-judge.ts';
-import { Measure } from './measures.ts';
+import { AnswerMode, Measure } from './measures.ts';
 import { SourceRef } from './source.ts';
 import { EvaluatedPolicy, Policy, PolicyComparison, RoundResult, RunStatus } from './status.ts';
 
@@ -114,8 +114,22 @@ export const ScoreAnswersInput = z.strictObject({
     .max(4)
     .default([])
     .describe('that the images of the set are looked for among'),
+  judgements: z
+    .array(z.strictObject({ mode: AnswerMode, judgements: ArtifactRef }))
+    .max(2)
+    .optional()
+    .describe('of the answers of an earlier call; absent = nothing is judged yet'),
 });
-export const ScoreAnswersOutput = z.strictObject({ scores: ArtifactRef });
+export const ScoreAnswersOutput = z.strictObject({
+  scores: ArtifactRef.describe('holds the answers files'),
+  to_judge: z
+    .array(
+      z.strictObject({ mode: AnswerMode, benchmark: JudgedBenchmark, answers_file: z.string() }),
+    )
+    .max(2)
+    .optional()
+    .describe('answers files that the config has a judge for; judged, they are scored once more'),
+});
 
 export const JudgeAnswersInput = z.strictObject({
   config: ArtifactRef.describe('its evaluation.judge says who judges'),

@@ -1,12 +1,12 @@
 /** Scores of a policy on every evaluation set, and the paired differences between policies. */
 
-import type { ShardSet } from '../contract/activities.ts';
+import type { Activities, ShardSet } from '../contract/activities.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
 import type { EvaluatedPolicy, Policy, PolicyComparison } from '../contract/status.ts';
 import { together } from './concurrency.ts';
 import type { DecidingDifference } from './decide.ts';
 import { fanOut, shardSet } from './fan-out.ts';
-import { bookkeeping, data } from './proxies.ts';
+import { bookkeeping, data, judging } from './proxies.ts';
 import type { RoundContext } from './round-context.ts';
 
 interface PreparedSet {
@@ -21,6 +21,9 @@ interface PolicyScores {
   readonly policy: EvaluatedPolicy;
   readonly scores: ArtifactRef;
 }
+
+type ScoreInput = Parameters<Activities['scoreAnswers']>[0];
+type ToJudge = NonNullable<Awaited<ReturnType<Activities['scoreAnswers']>>['to_judge']>;
 
 /** The differences of a round, and the one that decides with the value of the policy it ends with. */
 export interface Comparisons {
@@ -127,12 +130,36 @@ export class Evaluation {
     const { images } = this.#context.input;
     const training_images = images === null ? [] : [images];
     const summary = `${this.#label} · ${as} · ${set.name}`;
-    const { scores } = await this.#context.gate.pass(() =>
-      data.scoreAnswers.executeWithOptions({ summary }, [
-        { set: set.name, answers, dar_answers, training_images },
+    const asked = { set: set.name, answers, dar_answers, training_images };
+    const { scores, to_judge = [] } = await this.#context.gate.pass(() =>
+      data.scoreAnswers.executeWithOptions({ summary }, [asked]),
+    );
+    if (to_judge.length === 0) return scores;
+    const judgements = await this.#judge(to_judge, { scores, set, summary });
+    const judged = await this.#context.gate.pass(() =>
+      data.scoreAnswers.executeWithOptions({ summary: `${summary} · judged` }, [
+        { ...asked, judgements },
       ]),
     );
-    return scores;
+    return judged.scores;
+  }
+
+  /** What rules cannot score, on the cpu queue; judgements that fail stay missing. */
+  async #judge(
+    to_judge: ToJudge,
+    { scores, set, summary }: { scores: ArtifactRef; set: PreparedSet; summary: string },
+  ): Promise<NonNullable<ScoreInput['judgements']>> {
+    const { config } = this.#context.input;
+    const judgements: NonNullable<ScoreInput['judgements']> = [];
+    for (const { mode, benchmark, answers_file } of to_judge) {
+      const judged = await this.#context.gate.pass(() =>
+        judging.judgeAnswers.executeWithOptions({ summary: `${summary} · ${mode} · judge` }, [
+          { config, benchmark, data: set.artifact, answers: scores, answers_file },
+        ]),
+      );
+      judgements.push({ mode, judgements: judged.judgements });
+    }
+    return judgements;
   }
 
   async #answer(

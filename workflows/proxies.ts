@@ -83,6 +83,16 @@ export const data = proxyActivities<
   }),
 );
 
+/** Asks a judge about every answer of a benchmark. */
+export const judging = proxyActivities<Pick<Activities, 'judgeAnswers'>>(
+  cpu({
+    // 1,000 answers at one a second and five runs are 90 minutes; a slow judge with a pace, a day.
+    startToCloseTimeout: '24h',
+    // `evaluation.judge.max_attempts` gives up earlier: what then has no reply is missing, no failure.
+    maximumAttempts: 1000,
+  }),
+);
+
 /** The report is for people: it must not hold up or fail what it reports on. */
 export const reporting = proxyActivities<Pick<Activities, 'writeReport'>>({
   ...cpu({ startToCloseTimeout: '2m', maximumAttempts: 3 }),

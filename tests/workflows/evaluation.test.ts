@@ -73,6 +73,24 @@ describe.concurrent('an evaluation', () => {
     expect(made).toHaveLength(12);
   });
 
+  it('has the answers judged between answering and scoring, where the config has a judge', async () => {
+    const plan = { ...EVALUATED, evaluation_sets: ['mmvet'] };
+    const run = orchestra.prepare({ plan, has_judge: true });
+
+    const handle = await orchestra.startEvaluation(run);
+    await handle.result();
+
+    const [judged] = run.inputsOf('judgeAnswers');
+    const [unjudged, scored, ...more] = run.inputsOf('scoreAnswers');
+    expect(more).toEqual([]);
+    expect(unjudged?.judgements).toBeUndefined();
+    expect(judged).toMatchObject({ benchmark: 'mmvet', answers_file: 'a.json' });
+    expect(scored?.judgements).toMatchObject([{ mode: 'direct' }]);
+    const [published] = run.inputsOf('publishRound');
+    // What was judged is what counts.
+    expect(published?.result.scores[0]?.scores).not.toEqual(judged?.answers);
+  });
+
   it('pauses between shards, and refuses more rounds', async () => {
     const run = orchestra.prepare({
       plan: { ...EVALUATED, evaluation_sets: ['pope'], max_parallel_shards: 1 },

@@ -28,6 +28,8 @@ export interface RunSettings {
   readonly plan?: Partial<RunPlan>;
   readonly num_images?: number;
   readonly num_instructions?: number;
+  /** The answers of every set go to a judge. */
+  readonly has_judge?: boolean;
   /** By round: how far its last policy is from its first one. */
   readonly difference?: (round: number) => Measure | null;
 }
@@ -204,7 +206,9 @@ export class FakeRun {
     scoreAnswers: (input) => {
       const scores = artifact('scores', input, 6);
       this.#roundOfScores.set(scores.key, input.answers.round);
-      return { scores };
+      const waits = this.#settings.has_judge === true && input.judgements === undefined;
+      const waiting = { mode: 'direct' as const, benchmark: 'mmvet' as const };
+      return waits ? { scores, to_judge: [{ ...waiting, answers_file: 'a.json' }] } : { scores };
     },
     judgeAnswers: (input) => ({
       judgements: artifact('judgements', input, 6),

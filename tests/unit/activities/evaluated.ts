@@ -7,11 +7,16 @@ import type { z } from 'zod';
 import type { ActivityDependencies } from '../../../activities/context.ts';
 import { evaluationSetActivities } from '../../../activities/evaluation-set.ts';
 import { generationsSpec } from '../../../activities/generation.ts';
+import { judgeActivities } from '../../../activities/judge.ts';
 import { readRunConfig } from '../../../activities/prepare-run.ts';
 import { sharp } from '../../../activities/safe-sharp.ts';
 import { scoringActivities } from '../../../activities/scoring.ts';
 import { shardsActivities } from '../../../activities/shards.ts';
-import type { PrepareEvaluationSetOutput, ShardSet } from '../../../contract/activities.ts';
+import type {
+  Activities,
+  PrepareEvaluationSetOutput,
+  ShardSet,
+} from '../../../contract/activities.ts';
 import type { ArtifactRef } from '../../../contract/artifact.ts';
 import type { OfficialBenchmark } from '../../../contract/config-evaluation.ts';
 import { ScoredItem, Scores } from '../../../contract/measures.ts';
@@ -25,6 +30,8 @@ interface Knobs {
   readonly set?: { readonly max_questions?: number; readonly max_images?: number };
   readonly describe_and_respond?: 'on' | 'off' | 'both';
   readonly describe_blind?: true;
+  /** Grades that a judge gave, by question: written down and replayed. */
+  readonly grades?: Readonly<Record<string, number>>;
 }
 
 export interface PreparedBenchmark {
@@ -37,7 +44,7 @@ export interface PreparedBenchmark {
 
 export async function preparedBenchmark(
   benchmark: OfficialBenchmark,
-  { set = {}, describe_and_respond = 'both', ...knobs }: Knobs = {},
+  { set = {}, describe_and_respond = 'both', grades, ...knobs }: Knobs = {},
 ): Promise<PreparedBenchmark> {
   const deps = dependencies();
   const folder = await userFolder();
@@ -47,6 +54,7 @@ export async function preparedBenchmark(
       sets: [{ name: benchmark, benchmark, data, ...set }],
       describe_and_respond,
       num_bootstrap: 200,
+      ...(grades === undefined ? {} : { judge: await recordedJudge(deps.workspace, grades) }),
       ...knobs,
     },
   });
@@ -91,17 +99,44 @@ export async function scored(
   const dar_answers =
     run.evaluation.describe_and_respond === 'off' ? null : await ask('dar_answers');
   const [set] = run.evaluation.sets;
-  const { scores: ref } = await scoringActivities(deps).scoreAnswers({
-    set: set?.name ?? '',
-    answers,
-    dar_answers,
-    training_images,
-  });
+  const asked = { set: set?.name ?? '', answers, dar_answers, training_images };
+  const { scoreAnswers } = scoringActivities(deps);
+  const unjudged = await scoreAnswers(asked);
+  const judgements = await judge(deps, { config, data: evaluation_set }, unjudged);
+  const { scores: ref } =
+    judgements.length === 0 ? unjudged : await scoreAnswers({ ...asked, judgements });
   const items: Extract<ScoredItem, { type: 'answer' }>[] = [];
   for await (const item of deps.store.readLines(ref, 'items.jsonl', ScoredItem)) {
     if (item.type === 'answer') items.push(item);
   }
   return { scores: await deps.store.readJson(ref, 'scores.json', Scores), items, ref, requests };
+}
+
+/** As the workflow does between answering and scoring. */
+async function judge(
+  deps: ActivityDependencies,
+  of: { readonly config: ArtifactRef; readonly data: ArtifactRef },
+  { scores, to_judge = [] }: Awaited<ReturnType<Activities['scoreAnswers']>>,
+) {
+  const { judgeAnswers } = judgeActivities(deps);
+  return await Promise.all(
+    to_judge.map(async ({ mode, benchmark, answers_file }) => ({
+      mode,
+      judgements: (await judgeAnswers({ ...of, benchmark, answers: scores, answers_file }))
+        .judgements,
+    })),
+  );
+}
+
+async function recordedJudge(workspace: string, grades: Readonly<Record<string, number>>) {
+  const file = join(mkdtempSync(join(tmpdir(), 'sticflow-grades-')), 'grades.json');
+  const recorded = Object.entries(grades).map(([id, grade]) => [
+    id,
+    { model: ['gpt-4'], content: [String(grade)], score: [grade] },
+  ]);
+  await writeFile(file, JSON.stringify(Object.fromEntries(recorded)));
+  const mmvet = [await registerSource(workspace, file)];
+  return { kind: 'replay' as const, model: 'gpt-4-0613', recordings: { mmvet } };
 }
 
 async function answer(

@@ -180,4 +180,33 @@ describe('scores of an official benchmark', () => {
     expect(items.every(({ score }) => score === null)).toBe(true);
     expect(items[0]?.text).toBe('a cat');
   });
+
+  it('count once every answer is judged, under the name of the judge', async () => {
+    const grades = { v1_0: 0.5, v1_1: 1 };
+    const judged = await preparedBenchmark('mmvet', { grades });
+
+    const { scores, items } = await scored(judged, () => 'a cat');
+
+    expect(scores.figures).toMatchObject([
+      { mode: 'direct', num_judged: 2, num_items: 2 },
+      { mode: 'dar', num_judged: 2, num_items: 2 },
+    ]);
+    expect(scores.figures[0]?.official.metrics).toMatchObject({ cap_score: { total: 75 } });
+    expect(scores.measures['accuracy']).toMatchObject({ value: 0.75, n: 2 });
+    expect(scores.conditions?.judge).toContain('gpt-4-0613');
+    expect(items[0]).toMatchObject({ item_id: 'v1_0/direct', score: 0.5 });
+  });
+
+  it('stay partial while the judge has read some of the answers only', async () => {
+    const judged = await preparedBenchmark('mmvet', { grades: { v1_0: 0.5 } });
+
+    const { scores } = await scored(judged, () => 'a cat');
+
+    expect(scores.figures[0]).toMatchObject({
+      num_judged: 1,
+      num_items: 2,
+      official: { metrics: null },
+    });
+    expect(scores.measures).toEqual({});
+  });
 });
