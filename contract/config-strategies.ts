@@ -3,6 +3,7 @@
  * What they do stands in `activities/strategies/`, one file each.
  */
 import { z } from 'zod';
+import type { PreferenceConfig } from './config-generation.ts';
 import { RICHER_CORRUPTIONS } from './config-rejections.ts';
 
 export const StrategyName = z.enum(['stic-paper', 'stic-released', 'dpo', 'positive-only', 'mdpo']);
@@ -50,3 +51,36 @@ export const StrategyOptions = z.strictObject({
   mdpo: MdpoOptions.prefault({}),
 });
 export type StrategyOptions = z.infer<typeof StrategyOptions>;
+
+/** What the rules of strategies look at in a config. */
+interface Surroundings {
+  readonly strategy: StrategyName;
+  readonly training_stages: readonly string[];
+  readonly preference: Pick<
+    PreferenceConfig,
+    'bad_prompt_ratio' | 'low_resolution_ratio' | 'rejections'
+  >;
+}
+
+/** What a strategy and its pairs need of the rest of a config and do not find. */
+export function strategyIssues(
+  config: Surroundings,
+): (readonly [path: string[], message: string])[] {
+  const { strategy, training_stages, preference } = config;
+  const found: (readonly [string[], string])[] = [];
+  const isLeftOut = training_stages.length > 0 && !training_stages.includes('preference_training');
+  if (strategy !== 'stic-paper' && isLeftOut) {
+    found.push([
+      ['strategy'],
+      `"${strategy}" is a way of preference_training, which training_stages leaves out; add the stage or drop the strategy`,
+    ]);
+  }
+  for (const ratio of ['bad_prompt_ratio', 'low_resolution_ratio'] as const) {
+    if (preference.rejections === undefined || preference[ratio] === 0.5) continue;
+    found.push([
+      ['preference', ratio],
+      'is not read where preference.rejections.weights has the shares; set them there and drop this',
+    ]);
+  }
+  return found;
+}

@@ -7,7 +7,7 @@
 import { z } from 'zod';
 import { DecisionConfig, EvaluationConfig, evaluationSetIssues } from './config-evaluation.ts';
 import { GenerationConfig, PreferenceConfig } from './config-generation.ts';
-import { StrategyName, StrategyOptions } from './config-strategies.ts';
+import { StrategyName, StrategyOptions, strategyIssues } from './config-strategies.ts';
 import {
   InfusedTrainingConfig,
   InfusionConfig,
@@ -138,32 +138,13 @@ function checkAcrossFields(
       'float16 cannot train: its gradients vanish or overflow; use bfloat16 or float32',
     );
   }
-  const isTraining = config.training_stages.length > 0;
-  if (
-    isTraining &&
-    config.strategy !== 'stic-paper' &&
-    !config.training_stages.includes('preference_training')
-  ) {
-    issue(
-      ['strategy'],
-      `"${config.strategy}" is a way of preference_training, which training_stages leaves out; add the stage or drop the strategy`,
-    );
-  }
+  for (const [path, message] of strategyIssues(config)) issue(path, message);
   for (const stage of config.training_stages) {
     const { global_batch_size, micro_batch_size } = config[stage];
     if (global_batch_size % micro_batch_size !== 0) {
       issue(
         [stage, 'micro_batch_size'],
         `must divide global_batch_size ${String(global_batch_size)}`,
-      );
-    }
-  }
-  if (config.preference.rejections !== undefined) {
-    for (const ratio of ['bad_prompt_ratio', 'low_resolution_ratio'] as const) {
-      if (config.preference[ratio] === 0.5) continue;
-      issue(
-        ['preference', ratio],
-        'is not read where preference.rejections.weights has the shares; set them there and drop this',
       );
     }
   }
