@@ -12,13 +12,15 @@ import { isQueryUnanswered, isUnreachable } from '../temporal-errors.ts';
 const INTERVAL_MS = 1000;
 /** Looks without an answer before a person is told; a busy machine misses a few. */
 const QUIET_LOOKS = 20;
+/** Looks at a server that is away before watching is given up; the study itself never is. */
+const PATIENT_LOOKS = 300;
 
 interface FollowOptions {
   readonly io: Io;
   readonly signal: AbortSignal;
 }
 
-/** @throws the signal's reason when watching was stopped */
+/** @throws the signal's reason when watching was stopped; ServiceError when the server stays away */
 export async function followStudy(
   client: Client,
   studyId: string,
@@ -41,7 +43,7 @@ export async function followStudy(
       }
       if (ending !== null) return ending;
     } catch (error) {
-      if (!isUnreachable(error)) throw error;
+      if (!isUnreachable(error) || missed > PATIENT_LOOKS) throw error;
       missed += 1;
       if (missed === QUIET_LOOKS) say(io, serverAwayNote());
     }
