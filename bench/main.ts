@@ -6,12 +6,13 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { durability } from './durability.ts';
 import { orchestration } from './orchestration.ts';
-import { dpoStep, generate } from './python-benches.ts';
+import { dpoStep, evaluation, generate } from './python-benches.ts';
 import type { Bench } from './result.ts';
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   'dpo-step': dpoStep,
   generate,
+  eval: evaluation,
   orchestration,
   durability,
 };
@@ -20,6 +21,7 @@ const USAGE = `usage: npm run -s bench -- NAME [--json] [--out FILE] [OPTIONS]
 
   dpo-step       a preference step beside TRL's DPOTrainer          --family llava|llava_next --rounds N ...
   generate       descriptions a second beside a batch-1 loop         --family llava|llava_next|scenes --images N ...
+  eval           evaluation beside one question at a time           --images N ...
   orchestration  wall time of a run over the sum of its model work   --config NAME --set key=value ...
   durability     a run with and without Temporal and checkpoints     --config NAME --set key=value ...
 

@@ -30,6 +30,10 @@ export const dpoStep: Bench = async (options) => {
 export const generate: Bench = (options) =>
   pythonBench('generation', join(OURS, 'bin', 'python'), options);
 
+/** Evaluation of the embedded model beside one question at a time. */
+export const evaluation: Bench = (options) =>
+  pythonBench('evaluation', join(OURS, 'bin', 'python'), options);
+
 async function pythonBench(
   module: string,
   python: string,

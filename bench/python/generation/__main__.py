@@ -49,18 +49,19 @@ def main() -> int:
     loaded = as_loaded(model, processor)
     with tempfile.TemporaryDirectory(prefix="generation-") as folder:
         pictures = _write_pictures(options, Path(folder))
-        shared = {"prompts": PROMPTS, "max_new_tokens": options.tokens}
+        asked = [(picture, prompt) for picture in pictures for prompt in PROMPTS]
+        tokens = options.tokens
         sides = {
-            "official": partial(official_loop.write_texts, model, processor, **shared),
-            "ours": partial(ours.write_all, loaded, max_rows=options.rows, **shared),
+            "official": partial(official_loop.write_texts, model, processor, max_new_tokens=tokens),
+            "ours": partial(ours.write_all, loaded, max_rows=options.rows, max_new_tokens=tokens),
         }
         for side in sides.values():
-            side(pictures=pictures[:1])  # warms up
+            side(asked[: len(PROMPTS)])  # warms up
         costs: dict[str, list[Cost]] = {name: [] for name in sides}
         texts: dict[str, list[list[int]]] = {}
         for number in range(options.rounds):
             for name in sorted(sides, reverse=number % 2 == 0):
-                work = partial(sides[name], pictures=pictures)
+                work = partial(sides[name], asked)
                 texts[name], cost = measured(work, device=device)
                 costs[name].append(cost)
     num_equal = sum(one == other for one, other in zip(*texts.values(), strict=True))

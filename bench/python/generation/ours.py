@@ -14,25 +14,23 @@ from sticflow_ml.prefill import Prompt
 
 def write_all(
     loaded: LoadedModel,
-    pictures: list[Path],
-    prompts: list[str],
+    asked: list[tuple[Path, str]],
     *,
     max_new_tokens: int,
     max_rows: int,
 ) -> list[list[int]]:
-    """Answer every prompt about every picture.
+    """Answer every prompt about its picture; all pictures lie in one folder.
 
     Returns:
-        Token ids without the stop token, in the order picture, then prompt.
+        Token ids without the stop token, in the order of `asked`.
     """
-    images = open_images(loaded, pictures[0].parent)
+    images = open_images(loaded, asked[0][0].parent)
     rows: list[Prompt] = []
-    for picture in pictures:
+    for picture, prompt in asked:
         image = images.get(ImageFile(root="images", file=picture.name))
-        for prompt in prompts:
-            content = [ImageContent(type="image"), TextContent(type="text", text=prompt)]
-            message = UserMessage(role="user", content=content)
-            ids = loaded.chat.prompt_ids([message], image.replacement)
-            rows.append(Prompt(ids, image, 0.0, 1.0, max_new_tokens, seed=0))
+        content = [ImageContent(type="image"), TextContent(type="text", text=prompt)]
+        message = UserMessage(role="user", content=content)
+        ids = loaded.chat.prompt_ids([message], image.replacement)
+        rows.append(Prompt(ids, image, 0.0, 1.0, max_new_tokens, seed=0))
     written = write_texts(loaded, rows, max_rows=max_rows, on_step=lambda finished: None)
     return [row.token_ids for row in written]

@@ -1,0 +1,1 @@
+"""Evaluation beside one question at a time."""
