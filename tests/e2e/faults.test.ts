@@ -1,8 +1,6 @@
 /** Whatever dies on the way, a run ends with the bytes of an undisturbed one. */
 import { beforeAll, expect, test, vi } from 'vitest';
-import type { Snapshot } from '../../cli/progress/snapshot.ts';
 import { workerPids } from '../../cli/workers/local.ts';
-import type { Stage } from '../../contract/api.ts';
 import { Workspace } from './workspace.ts';
 
 /** With trainings of several seconds, so that each stage can be seen at work. */
@@ -12,14 +10,14 @@ const ONE_ROUND = [
     (override) => ['--set', override],
   ),
 ];
-/** Every stage whose work a process of ours does. */
-const MODEL_STAGES = [
-  'preference',
-  'preference_training',
-  'infusion',
-  'infused_training',
-  'evaluation',
-] as const satisfies readonly Stage[];
+/** A piece of model work of every stage: the workflow below the run that asks for it, and its activity. */
+const MODEL_WORK = [
+  ['round-1/preference', 'generateShard'],
+  ['round-1', 'trainPreference'],
+  ['round-1/descriptions', 'generateShard'],
+  ['round-1', 'trainInfused'],
+  ['round-1/evaluation/infused_training/test/dar_answers', 'generateShard'],
+] as const;
 
 let undisturbed: Record<string, string>;
 
@@ -53,9 +51,9 @@ test('a GPU worker that is killed in each stage changes no byte', async () => {
   const runId = await workspace.start(...ONE_ROUND);
 
   let killed: number | undefined;
-  for (const stage of MODEL_STAGES) {
+  for (const [below, activity] of MODEL_WORK) {
     const worker = await otherGpuWorker(workspace, killed);
-    await workspace.until(runId, (look) => isAtWork(look, stage));
+    await workspace.untilStarted(runId, below, activity);
     kill(worker);
     killed = worker;
   }
@@ -68,8 +66,8 @@ test('a server that is killed in each stage changes no byte', async () => {
   await using workspace = new Workspace();
   const runId = await workspace.start(...ONE_ROUND);
 
-  for (const stage of MODEL_STAGES) {
-    await workspace.until(runId, (look) => isAtWork(look, stage));
+  for (const [below, activity] of MODEL_WORK) {
+    await workspace.untilStarted(runId, below, activity);
     kill(workspace.server().pid);
   }
   await workspace.json(['watch', runId]);
@@ -81,20 +79,14 @@ test('the other workers may be killed too', async () => {
   await using workspace = new Workspace();
   const runId = await workspace.start(...ONE_ROUND);
 
-  await workspace.until(runId, (look) => isAtWork(look, 'preference'));
+  await workspace.untilStarted(runId, 'round-1/preference', 'generateShard');
   kill(workerPids(workspace.dir)['cpu']);
-  await workspace.until(runId, (look) => isAtWork(look, 'infusion'));
+  await workspace.untilStarted(runId, 'round-1/descriptions', 'generateShard');
   kill(workerPids(workspace.dir)['orchestrator']);
   await workspace.json(['watch', runId]);
 
   expect(workspace.hashes()).toEqual(undisturbed);
 });
-
-/** True when the stage runs and a worker has taken up something. */
-function isAtWork({ status, activities }: Snapshot, stage: Stage): boolean {
-  const row = status.stages.find((other) => other.stage === stage);
-  return row?.state === 'running' && activities.length > 0;
-}
 
 /** The GPU worker's process id, once it is not the one that was killed. */
 async function otherGpuWorker({ dir }: Workspace, killed: number | undefined): Promise<number> {

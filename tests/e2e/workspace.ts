@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { execa } from 'execa';
 import { readSnapshot, type Snapshot } from '../../cli/progress/snapshot.ts';
-import { isQueryUnanswered, isUnreachable } from '../../cli/temporal-errors.ts';
+import { isNotFound, isQueryUnanswered, isUnreachable } from '../../cli/temporal-errors.ts';
 import { readServerState } from '../../cli/temporal-server/state.ts';
 import { workflowId } from '../../contract/api.ts';
 import { artifactsDir } from '../../store/layout.ts';
@@ -20,6 +20,9 @@ const POLL_MS = 100;
 
 /** A condition that takes longer will not come: the test says what it saw instead of running out of time. */
 const CONDITION_WITHIN_MS = 150_000;
+
+/** `temporal.api.enums.v1.PendingActivityState`: a worker has it. */
+const PENDING_ACTIVITY_STATE_STARTED = 2;
 
 export interface Finished {
   readonly exitCode: number;
@@ -102,6 +105,29 @@ export class Workspace implements AsyncDisposable {
     }
   }
 
+  /**
+   * Waits until a worker has begun an activity of one of the run's workflows. Asks the server alone: a query of the
+   * run waits for workflow tasks and may look away for as long as a short stage takes.
+   *
+   * @param below - last part of the workflow's id, such as `round-1`
+   * @throws when the run is over before that
+   */
+  async untilStarted(runId: string, below: string, activity: string): Promise<void> {
+    const connection = Connection.lazy({ address: this.address });
+    try {
+      const { workflow } = new Client({ connection });
+      const deadline = performance.now() + CONDITION_WITHIN_MS;
+      while (performance.now() < deadline) {
+        const pending = await pendingActivities(workflow, `${workflowId(runId)}/${below}`);
+        if (pending.some(({ type, started }) => type === activity && started)) return;
+        await wait(POLL_MS);
+      }
+      throw new Error(`no worker ever began ${activity} of ${below}`);
+    } finally {
+      await connection.close();
+    }
+  }
+
   /** Hash of every artifact by kind and key: what must not depend on what happened on the way. */
   hashes(): Record<string, string> {
     const root = artifactsDir(this.dir);
@@ -119,6 +145,20 @@ export class Workspace implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.sticflow('down');
     rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+async function pendingActivities(workflow: Client['workflow'], id: string) {
+  try {
+    const { raw } = await workflow.getHandle(id).describe();
+    return (raw.pendingActivities ?? []).map(({ activityType, state }) => ({
+      type: activityType?.name,
+      // The protocol's enums come as numbers.
+      started: Number(state) === PENDING_ACTIVITY_STATE_STARTED,
+    }));
+  } catch (error) {
+    if (isNotFound(error) || isUnreachable(error)) return [];
+    throw error;
   }
 }
 
