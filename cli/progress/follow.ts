@@ -11,6 +11,11 @@ import { readSnapshot, type Snapshot } from './snapshot.ts';
 
 /** Milliseconds between two looks at the run. */
 const INTERVAL_MS = 1000;
+/**
+ * Looks without an answer after which nobody answers. One alone proves nothing: a query waits for workflow tasks, and on
+ * a busy machine longer than its deadline.
+ */
+const LOOKS_WITHOUT_ANSWER = 2;
 /** Seconds that the server may be away before watching is given up; the run itself never is. */
 const PATIENCE_SECONDS = 300;
 
@@ -38,6 +43,7 @@ export async function followRun(
   const meter = new ProgressMeter();
   let status: RunStatus | null = null;
   let lastContact = performance.now();
+  let unanswered = 0;
   try {
     for (;;) {
       signal.throwIfAborted();
@@ -45,11 +51,12 @@ export async function followRun(
         const ending = await readEnding(client, workflowId);
         const look = await lookAt(client, workflowId);
         lastContact = performance.now();
+        unanswered = look === null ? unanswered + 1 : 0;
         if (look !== null) {
           const at = performance.now() / 1000;
           view.update(look.status, meter.observe(look, at), at);
           status = look.status;
-        } else if (ending === null) {
+        } else if (ending === null && unanswered >= LOOKS_WITHOUT_ANSWER) {
           view.note(noWorkersNote());
         }
         if (ending !== null) return { ending, status };
