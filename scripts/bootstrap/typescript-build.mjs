@@ -1,5 +1,5 @@
 // Step: dist/, the compiled program and the workflow bundle that workers load.
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { chmodSync, existsSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { runCommand } from './command.mjs';
@@ -43,6 +43,8 @@ export function typescriptBuild({ root, logPath, env = process.env }) {
       rmSync(fresh, { recursive: true, force: true });
       await compile({ root, logPath, env, fresh });
       await bundle({ root, logPath, env, fresh });
+      // npm makes a program executable once, when it first links it; a build after that has to.
+      chmodSync(join(fresh, 'cli', 'main.js'), 0o755);
       writeStamp(join(fresh, '.stamp'), value);
       swap(fresh, dist);
     },
