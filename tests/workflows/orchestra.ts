@@ -9,7 +9,8 @@ import { inject } from 'vitest';
 import type { RunPlan } from '../../contract/activities.ts';
 import { STATUS_QUERY, TASK_QUEUES, WORKFLOWS, workflowId } from '../../contract/api.ts';
 import { RunStatus } from '../../contract/status.ts';
-import type { SelfTrainingInput } from '../../contract/workflows.ts';
+import type { StudyStatus } from '../../contract/study.ts';
+import type { SelfTrainingInput, StudyInput } from '../../contract/workflows.ts';
 import { FakeRuns, fakeActivities } from './fake-activities.ts';
 import type { FakeRun, RunSettings } from './fake-run.ts';
 import { newNamespace } from './namespace.ts';
@@ -41,6 +42,7 @@ export const EVALUATED = {
 } satisfies Partial<RunPlan>;
 
 type SelfTraining = (input: SelfTrainingInput) => Promise<RunStatus>;
+type Study = (input: StudyInput) => Promise<StudyStatus>;
 export type RunHandle = WorkflowHandleWithFirstExecutionRunId<SelfTraining>;
 
 export class Orchestra {
@@ -114,6 +116,19 @@ export class Orchestra {
       taskQueue: TASK_QUEUES.orchestrator,
       args: [CONFIG],
       workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+    });
+  }
+
+  /** Starts a study, for the first time or again, as `sticflow study` does. */
+  async startStudy({ runId }: FakeRun, ...input: unknown[]) {
+    return this.client.workflow.start<Study>(WORKFLOWS.study, {
+      workflowId: workflowId(runId),
+      taskQueue: TASK_QUEUES.orchestrator,
+      // Some tests send what no caller of ours would.
+      args: (input.length === 0 ? [{ request: `source:${'0'.repeat(32)}` }] : input) as [
+        StudyInput,
+      ],
+      workflowIdReusePolicy: 'ALLOW_DUPLICATE',
     });
   }
 

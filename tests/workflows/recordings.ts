@@ -70,6 +70,18 @@ export const RECORDED_RUNS: Readonly<Record<string, Play>> = {
     return [{ workflowId: handle.workflowId, runId: handle.firstExecutionRunId }];
   },
 
+  study: async (orchestra) => {
+    const arms = [0, 1].map(() => orchestra.prepare({ plan: unmeasured }));
+    const run_ids = arms.map(({ runId }) => runId);
+    const features = { features_run: 0, feature_sets: ['test'] };
+    const study = orchestra.prepare({
+      study: { run_ids, after: [null, 0], selects: [1], ...features },
+    });
+    const handle = await orchestra.startStudy(study);
+    await handle.result();
+    return [{ workflowId: handle.workflowId, runId: handle.firstExecutionRunId }];
+  },
+
   failed_and_started_again: async (orchestra) => {
     const run = orchestra.prepare({ plan: unmeasured });
     run.fail('trainPreference', 'ModelProcessDied', 'The model process ended without a result.');

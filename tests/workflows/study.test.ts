@@ -2,15 +2,12 @@
 import { WorkflowFailedError } from '@temporalio/client';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { STATUS_QUERY, TASK_QUEUES, WORKFLOWS, workflowId } from '../../contract/api.ts';
+import { STATUS_QUERY, workflowId } from '../../contract/api.ts';
 import { StudyStatus } from '../../contract/study.ts';
-import type { StudyInput } from '../../contract/workflows.ts';
 import type { FakeRun, StudySettings } from './fake-run.ts';
 import { historyOf } from './history.ts';
 import { Orchestra, WORKFLOW_BUNDLE } from './orchestra.ts';
 import { replay } from './replay.ts';
-
-type Study = (input: StudyInput) => Promise<StudyStatus>;
 
 let orchestra: Orchestra;
 beforeAll(async () => {
@@ -37,13 +34,7 @@ function cast(numArms: number, more: Partial<StudySettings> = {}): Cast {
 }
 
 async function start({ study }: Cast, ...input: unknown[]) {
-  return orchestra.client.workflow.start<Study>(WORKFLOWS.study, {
-    workflowId: workflowId(study.runId),
-    taskQueue: TASK_QUEUES.orchestrator,
-    // Some tests send what no caller of ours would.
-    args: (input.length === 0 ? [{ request: `source:${'0'.repeat(32)}` }] : input) as [StudyInput],
-    workflowIdReusePolicy: 'ALLOW_DUPLICATE',
-  });
+  return orchestra.startStudy(study, ...input);
 }
 
 function trainings({ arms }: Cast): number[] {
