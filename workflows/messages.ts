@@ -21,8 +21,11 @@ export const resumeUpdate = defineUpdate<RunStatus>(UPDATES.resume);
 export const stopAfterRoundUpdate = defineUpdate<RunStatus>(UPDATES.stopAfterRound);
 export const extendRoundsUpdate = defineUpdate<RunStatus, [ExtendRounds]>(UPDATES.extendRounds);
 
-/** Parent to child. True: start nothing new; what runs may finish. False: go on. */
-export const holdSignal = defineSignal<[boolean]>('hold');
+/**
+ * Parent to child. `held`: start nothing new; what runs may finish. Else: go on. Reports echo the `number` of the last
+ * one that was heard, so that what was said about an earlier pause is not taken for an answer to this one.
+ */
+export const holdSignal = defineSignal<[held: boolean, number: number]>('hold');
 
 /** `round` to `selfTraining`. */
 export interface RoundProgress {
@@ -30,6 +33,8 @@ export interface RoundProgress {
   readonly stages: readonly StageStatus[];
   /** The round is held and nothing of it runs any more. */
   readonly at_rest: boolean;
+  /** Number of the last `hold` that it heard; 0 before the first. */
+  readonly hold: number;
 }
 export const roundProgressSignal = defineSignal<[RoundProgress]>('round_progress');
 
@@ -38,5 +43,6 @@ export interface ShardsProgress {
   readonly workflow_id: string;
   readonly done: number;
   readonly at_rest: boolean;
+  readonly hold: number;
 }
 export const shardsProgressSignal = defineSignal<[ShardsProgress]>('shards_progress');

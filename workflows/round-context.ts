@@ -19,7 +19,8 @@ export type ShardsWorkflow = (input: ShardsInput) => Promise<void>;
 interface OpenFanOut {
   readonly handle: ChildWorkflowHandle<ShardsWorkflow>;
   readonly onDone: (done: number) => void;
-  atRest: boolean;
+  /** Number of the `hold` after which it came to rest. */
+  atRest: number | null;
 }
 
 /** Registers the handlers of the round's signals and keeps the parent informed. */
@@ -32,6 +33,7 @@ export class RoundContext {
   readonly stages: StageTable;
   readonly #parent = new ParentReporter(roundProgressSignal);
   readonly #fanOuts = new Map<string, OpenFanOut>();
+  #hold = 0;
 
   constructor(input: RoundInput) {
     this.input = input;
@@ -42,18 +44,19 @@ export class RoundContext {
         this.#report();
       },
     );
-    setHandler(holdSignal, async (held) => {
-      const told = [...this.#fanOuts.values()].map((fanOut) => pass(held, fanOut));
+    setHandler(holdSignal, async (held, number) => {
+      this.#hold = number;
+      const told = [...this.#fanOuts.values()].map((fanOut) => this.#tell(fanOut, held));
       this.gate.set(held);
       await Promise.all(told);
     });
-    setHandler(shardsProgressSignal, ({ workflow_id, done, at_rest }) => {
+    setHandler(shardsProgressSignal, ({ workflow_id, done, at_rest, hold }) => {
       const fanOut = this.#fanOuts.get(workflow_id);
       if (fanOut === undefined) return;
       const rested = fanOut.atRest;
-      fanOut.atRest = at_rest;
+      fanOut.atRest = at_rest ? hold : null;
       fanOut.onDone(done);
-      if (rested !== at_rest) this.#report();
+      if (rested !== fanOut.atRest) this.#report();
     });
   }
 
@@ -62,11 +65,11 @@ export class RoundContext {
     handle: ChildWorkflowHandle<ShardsWorkflow>,
     onDone: (done: number) => void,
   ): Promise<void> {
-    const fanOut = { handle, onDone, atRest: false };
+    const fanOut = { handle, onDone, atRest: null };
     this.#fanOuts.set(handle.workflowId, fanOut);
     try {
       // The round may have been paused while the child was starting.
-      if (this.gate.closed) await pass(true, fanOut);
+      if (this.gate.closed) await this.#tell(fanOut, true);
       await handle.result();
     } finally {
       this.#fanOuts.delete(handle.workflowId);
@@ -81,12 +84,22 @@ export class RoundContext {
     });
   }
 
+  async #tell(fanOut: OpenFanOut, held: boolean): Promise<void> {
+    fanOut.atRest = null;
+    try {
+      await fanOut.handle.signal(holdSignal, held, this.#hold);
+    } catch {
+      // The fan-out ended meanwhile: nothing of it is left to hold.
+    }
+  }
+
   #report(): void {
-    const fanOutsRest = [...this.#fanOuts.values()].every((fanOut) => fanOut.atRest);
+    const fanOutsRest = [...this.#fanOuts.values()].every(({ atRest }) => atRest === this.#hold);
     this.#parent.report({
       round: this.input.round,
       stages: this.stages.snapshot(),
       at_rest: this.gate.atRest && fanOutsRest,
+      hold: this.#hold,
     });
   }
 }
@@ -95,14 +108,4 @@ export class RoundContext {
 function stagesOf({ plan }: RoundInput): Stage[] {
   const trains = plan.training_stages.length > 0;
   return STAGES.filter((stage) => (trains ? stage !== 'ingest' : stage === 'evaluation'));
-}
-
-async function pass(held: boolean, fanOut: OpenFanOut): Promise<void> {
-  // What it said was about the last pause; it tells again.
-  fanOut.atRest = false;
-  try {
-    await fanOut.handle.signal(holdSignal, held);
-  } catch {
-    // The fan-out ended meanwhile: nothing of it is left to hold.
-  }
 }

@@ -41,6 +41,8 @@ export class Run {
   #ending: Ending | null = null;
   #child: ChildWorkflowHandle<RoundWorkflow> | null = null;
   #roundProgress: RoundProgress | null = null;
+  /** How often the gate was opened or closed: the number of the last `hold`. */
+  #holds = 0;
   #shown: ShownAttributes = { round: null, stage: null, score: null };
 
   constructor(state: RunState | undefined, kind: RunKind) {
@@ -126,10 +128,7 @@ export class Run {
 
   /** Opens or closes the gate, here and in everything that runs below. */
   async hold(held: boolean): Promise<void> {
-    // What the round said of being at rest was about the last pause; it tells again.
-    if (this.#roundProgress !== null) {
-      this.#roundProgress = { ...this.#roundProgress, at_rest: false };
-    }
+    this.#holds += 1;
     this.gate.set(held);
     await this.#tellChild();
   }
@@ -186,19 +185,26 @@ export class Run {
   #state(): RunStatus['state'] {
     if (this.#ending !== null) return this.#ending;
     if (this.gate.closed) {
-      const childRests = this.#child === null || this.#roundProgress?.at_rest === true;
-      return this.gate.atRest && childRests ? 'paused' : 'pausing';
+      return this.gate.atRest && this.#childRests() ? 'paused' : 'pausing';
     }
     if (this.stopping) return 'stopping';
     return this.#started ? 'running' : 'starting';
+  }
+
+  /** What a round said about an earlier pause does not count. */
+  #childRests(): boolean {
+    if (this.#child === null) return true;
+    const progress = this.#roundProgress;
+    return progress?.at_rest === true && progress.hold === this.#holds;
   }
 
   async #tellChild(): Promise<void> {
     const child = this.#child;
     if (child === null) return;
     try {
-      const closed = this.gate.closed;
-      await CancellationScope.nonCancellable(() => child.signal(holdSignal, closed));
+      const { closed } = this.gate;
+      const number = this.#holds;
+      await CancellationScope.nonCancellable(() => child.signal(holdSignal, closed, number));
     } catch {
       // The round ended meanwhile: nothing of it is left to hold.
     }

@@ -35,12 +35,14 @@ export async function shards(input: ShardsInput): Promise<void> {
   const reportEvery = Math.max(1, Math.ceil(num_shards / REPORTS[task]));
   let done = input.first_shard;
   const gate: Gate = new Gate(report);
-  setHandler(holdSignal, (held) => {
+  let hold = 0;
+  setHandler(holdSignal, (held, number) => {
+    hold = number;
     gate.set(held);
   });
 
   function report(): void {
-    parent.report({ workflow_id: workflowInfo().workflowId, done, at_rest: gate.atRest });
+    parent.report({ workflow_id: workflowInfo().workflowId, done, at_rest: gate.atRest, hold });
   }
 
   const end = Math.min(num_shards, input.first_shard + SHARDS_PER_EXECUTION);

@@ -99,6 +99,25 @@ describe.concurrent('pause', () => {
     expect((await handle.result()).state).toBe('completed');
   });
 
+  it('is `pausing` whatever the round said about an earlier pause', async () => {
+    const run = orchestra.prepare({ plan });
+    const training = run.hold('trainPreference');
+    const handle = await orchestra.start(run, CONFIG);
+    await training.reached();
+    await update(handle, UPDATES.pause);
+    await update(handle, UPDATES.resume);
+    await update(handle, UPDATES.pause);
+
+    // Under way since the first pause, as a signal may be.
+    await handle.signal('round_progress', { round: 1, stages: [], at_rest: true, hold: 1 });
+
+    expect((await statusOf(handle)).state).toBe('pausing');
+    training.release();
+    await stateBecomes(handle, 'paused');
+    await update(handle, UPDATES.resume);
+    await handle.result();
+  });
+
   it('is `pausing` while a training runs on and `paused` after it', async () => {
     const run = orchestra.prepare({ plan });
     const training = run.hold('trainPreference');
