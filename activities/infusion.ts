@@ -2,12 +2,8 @@
 import { join } from 'node:path';
 import { type Activities, CollectInfusedExamplesInput } from '../contract/activities.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
-import {
-  DescriptionDraw,
-  Generation,
-  type InfusedExample,
-  InstructionRecord,
-} from '../contract/records.ts';
+import { DescriptionDraw, type InfusedExample } from '../contract/infusion-records.ts';
+import { Generation, InstructionRecord } from '../contract/records.ts';
 import type { RunConfig } from '../contract/run-config.ts';
 import { SticflowError } from '../store/errors.ts';
 import { writeLines } from '../store/lines.ts';

@@ -21,17 +21,23 @@ import { readRunConfig } from './prepare-run.ts';
 const STAGE_VERSION = 2;
 const ROLES = { human: 'user', gpt: 'assistant' } as const;
 
+const Turns = z.array(z.object({ from: z.enum(['human', 'gpt']), value: z.string() })).min(2);
+
 /** One record of LLaVA's file; other keys (such as `model`) do not matter. */
 const LlavaRecord = z.object({
   id: z.union([z.string(), z.number()]).transform(String),
   image: z.string(),
-  conversations: z.array(z.object({ from: z.enum(['human', 'gpt']), value: z.string() })).min(2),
+  conversations: Turns,
+  rejected_conversations: Turns.optional().describe(
+    "POVID's files: the same questions, hallucinated answers",
+  ),
 });
 
 interface Selected {
   readonly example_id: string;
   readonly image: string;
   readonly turns: InstructionRecord['turns'];
+  readonly rejected?: string[];
 }
 
 export function instructionsActivities(
@@ -61,10 +67,12 @@ export function instructionsActivities(
         write: async (directory, { images, duplicates }) => {
           const ids = new Map(images.map(({ source_name, image_id }) => [source_name, image_id]));
           for (const { source_name, image_id } of duplicates) ids.set(source_name, image_id);
-          const records = selected.flatMap(({ example_id, image, turns }): InstructionRecord[] => {
-            const image_id = ids.get(image);
-            return image_id === undefined ? [] : [{ example_id, image_id, turns }];
-          });
+          const records = selected.flatMap(
+            ({ example_id, image, ...texts }): InstructionRecord[] => {
+              const image_id = ids.get(image);
+              return image_id === undefined ? [] : [{ example_id, image_id, ...texts }];
+            },
+          );
           return await writeLines(join(directory, 'instructions.jsonl'), records);
         },
       });
@@ -109,7 +117,7 @@ function parsed(bytes: Buffer): Selected | 'without_image' | 'malformed' {
   if (typeof value === 'object' && value !== null && !('image' in value)) return 'without_image';
   const record = LlavaRecord.safeParse(value);
   if (!record.success) return 'malformed';
-  const { id, image, conversations } = record.data;
+  const { id, image, conversations, rejected_conversations } = record.data;
   const turns = conversations.map(({ from, value: text }) => ({
     role: ROLES[from],
     text: text.replaceAll('<image>', '').trim(),
@@ -117,5 +125,10 @@ function parsed(bytes: Buffer): Selected | 'without_image' | 'malformed' {
   const alternates = turns.every(
     ({ role }, index) => role === (index % 2 === 0 ? 'user' : 'assistant'),
   );
-  return alternates && turns.length % 2 === 0 ? { example_id: id, image, turns } : 'malformed';
+  if (!alternates || turns.length % 2 !== 0) return 'malformed';
+  const rejected = rejected_conversations
+    ?.filter(({ from }) => from === 'gpt')
+    .map(({ value }) => value.trim());
+  if (rejected !== undefined && rejected.length !== turns.length / 2) return 'malformed';
+  return { example_id: id, image, turns, ...(rejected === undefined ? {} : { rejected }) };
 }

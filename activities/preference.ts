@@ -3,6 +3,8 @@ import { copyFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Activities, CollectInput, type ShardSet } from '../contract/activities.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
+import type { ExperimentConfig } from '../contract/config.ts';
+import { QUESTION_STRATEGIES } from '../contract/config-strategies.ts';
 import { type DroppedPair, Generation, type PreferencePair } from '../contract/records.ts';
 import type { RunConfig } from '../contract/run-config.ts';
 import { SticflowError } from '../store/errors.ts';
@@ -29,7 +31,7 @@ export function preferenceActivities(
       for (const { reason } of dropped) {
         counts[`dropped/${reason}`] = (counts[`dropped/${reason}`] ?? 0) + 1;
       }
-      if (pairs.length === 0) throw nothingLeft(counts);
+      if (pairs.length === 0) throw nothingLeft(counts, run.config);
       const spec = {
         kind: 'preference_pairs' as const,
         // Requests too: two draws may have led to the same texts.
@@ -124,12 +126,21 @@ function textOf(messages: PreferencePair['chosen']): string {
   return messages.flatMap(({ content }) => content.map(({ text }) => text)).join('');
 }
 
-function nothingLeft(counts: Record<string, number>): SticflowError {
+function nothingLeft(
+  counts: Record<string, number>,
+  { strategy }: ExperimentConfig,
+): SticflowError {
   const reasons = Object.entries(counts)
     .filter(([name]) => name.startsWith('dropped/'))
     .map(([name, count]) => `${String(count)} ${name.slice('dropped/'.length)}`);
+  const hint = QUESTION_STRATEGIES.includes(strategy) ? ABOUT_QUESTIONS : ABOUT_DESCRIPTIONS;
   return new SticflowError(
     'DataInvalid',
-    `Expected at least one preference pair, but all ${String(counts['dropped'])} are degenerate (${reasons.join(', ')}). Raise generation.max_new_tokens where texts are cut (preference.degenerate.drop_cut: false keeps them), or generation.temperature where both sides are equal.`,
+    `Expected at least one preference pair, but all ${String(counts['dropped'])} were dropped (${reasons.join(', ')}). ${hint}`,
   );
 }
+
+const ABOUT_DESCRIPTIONS =
+  'Raise generation.max_new_tokens where texts are cut (preference.degenerate.drop_cut: false keeps them), or generation.temperature where both sides are equal.';
+const ABOUT_QUESTIONS =
+  'Where the policy answers as the instruction set does there is nothing to learn: ask more (infusion.num_examples, turns: every), sample more, or plan fewer rounds.';

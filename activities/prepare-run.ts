@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { type Activities, PrepareRunInput, type RunPlan } from '../contract/activities.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
 import { ExperimentConfig } from '../contract/config.ts';
+import { QUESTION_STRATEGIES } from '../contract/config-strategies.ts';
 import { Prompts } from '../contract/prompts.ts';
 import { RunConfig } from '../contract/run-config.ts';
 import { canonicalJson, sha256Hex } from '../store/canonical.ts';
@@ -81,6 +82,7 @@ function planOf(config: ExperimentConfig): RunPlan {
     infusion: infusion !== null && config.training_stages.includes('infused_training'),
     describes_instructions: infusion?.describe === 'policy',
     images_per_round: config.preference.images_per_round,
+    ...(QUESTION_STRATEGIES.includes(config.strategy) ? { pairs_from: 'instructions' } : {}),
     shard_size: generation.shard_size,
     max_parallel_shards: generation.max_parallel_shards,
     evaluation_sets: sets,

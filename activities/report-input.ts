@@ -139,7 +139,9 @@ async function pairSamples(
     if (place % every === 0) picked.push(pair);
     place += 1;
   }
-  const images = artifacts['images'];
+  // Pairs about questions lie with the images of their instructions.
+  const images =
+    inputsOf(store, ref).find(({ kind }) => kind === 'instructions') ?? artifacts['images'];
   // Corrupted images lie beside the requests that named them.
   const requests = inputsOf(store, ref).filter(({ kind }) => kind === 'generation_requests');
   return await Promise.all(

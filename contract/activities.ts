@@ -21,6 +21,10 @@ export const RunPlan = z.strictObject({
   infusion: z.boolean(),
   describes_instructions: z.boolean().describe('false in the control without descriptions'),
   images_per_round: z.int().positive().nullable(),
+  pairs_from: z
+    .enum(['instructions'])
+    .optional()
+    .describe('what the pairs are about; absent = images'),
   shard_size: z.int().min(1),
   max_parallel_shards: z.int().min(1),
   evaluation_sets: z.array(z.string()),

@@ -6,7 +6,16 @@ import { z } from 'zod';
 import type { PreferenceConfig } from './config-generation.ts';
 import { RICHER_CORRUPTIONS } from './config-rejections.ts';
 
-export const StrategyName = z.enum(['stic-paper', 'stic-released', 'dpo', 'positive-only', 'mdpo']);
+export const StrategyName = z.enum([
+  'stic-paper',
+  'stic-released',
+  'dpo',
+  'positive-only',
+  'mdpo',
+  'spin',
+  'povid',
+  'rpo',
+]);
 export type StrategyName = z.infer<typeof StrategyName>;
 
 /** Defects of the authors' code (STIC 993734e), on by default: that is what `stic-released` is for. */
@@ -46,16 +55,81 @@ const MdpoOptions = z.strictObject({
     .describe('of a named kind; a crop of 0.9 keeps 19 % of the area (paper: at most 20 %)'),
 });
 
+const Turns = z
+  .enum(['first', 'every'])
+  .describe(
+    'which questions of a conversation are asked, each alone; later ones may lean on earlier ones',
+  );
+
+/** SPIN, arXiv:2401.01335: the answers of an instruction set against the model's own. */
+const SpinOptions = z.strictObject({
+  turns: Turns.default('first'),
+  opponent: z
+    .enum(['start', 'base'])
+    .default('start')
+    .describe(
+      'who writes the rejected answers and is the reference: the frozen policy of the round start, as in SPIN, or the base in every round',
+    ),
+});
+
+/** POVID, arXiv:2402.11411: given answers against the same with hallucinations put in. */
+const PovidOptions = z.strictObject({
+  turns: Turns.default('first'),
+  hallucinations: z
+    .enum(['injected', 'given'])
+    .default('injected')
+    .describe(
+      "injected: words changed here; given: `rejected_conversations` of the records, POVID's own format",
+    ),
+  injection_rate: z
+    .number()
+    .gt(0)
+    .max(1)
+    .default(0.5)
+    .describe('share of the words that could be changed; one at least'),
+  rejected_weight: z.number().min(0).default(0.5).describe('of the term with the rejected answer'),
+  noisy_weight: z
+    .number()
+    .min(0)
+    .default(0.5)
+    .describe('of the term with the tokens that the noisy image would pick'),
+  noise_step: z.int().min(0).max(999).default(500).describe('of 1,000, forward diffusion'),
+});
+
+/** Iterative RPO, arXiv:2404.19733: right against wrong answers of the model itself. */
+const RpoOptions = z.strictObject({
+  turns: Turns.default('first'),
+  samples: z.int().min(2).max(64).default(8).describe('answers sampled to a question'),
+  pairs_per_question: z.int().min(1).max(64).default(1),
+  max_answer_words: z
+    .int()
+    .min(1)
+    .default(3)
+    .describe('a question with a longer answer cannot be checked by comparison and is left out'),
+  nll_weight: z
+    .number()
+    .min(0)
+    .default(1)
+    .describe('of the length-normalised likelihood of the right answer'),
+});
+
 export const StrategyOptions = z.strictObject({
   stic_released: SticReleasedOptions.prefault({}),
   mdpo: MdpoOptions.prefault({}),
+  spin: SpinOptions.prefault({}),
+  povid: PovidOptions.prefault({}),
+  rpo: RpoOptions.prefault({}),
 });
 export type StrategyOptions = z.infer<typeof StrategyOptions>;
+
+/** Strategies whose pairs come from the questions of infusion.instructions; no image is described. */
+export const QUESTION_STRATEGIES: readonly StrategyName[] = ['spin', 'povid', 'rpo'];
 
 /** What the rules of strategies look at in a config. */
 interface Surroundings {
   readonly strategy: StrategyName;
   readonly training_stages: readonly string[];
+  readonly infusion: object | null;
   readonly preference: Pick<
     PreferenceConfig,
     'bad_prompt_ratio' | 'low_resolution_ratio' | 'rejections'
@@ -66,13 +140,19 @@ interface Surroundings {
 export function strategyIssues(
   config: Surroundings,
 ): (readonly [path: string[], message: string])[] {
-  const { strategy, training_stages, preference } = config;
+  const { strategy, training_stages, infusion, preference } = config;
   const found: (readonly [string[], string])[] = [];
   const isLeftOut = training_stages.length > 0 && !training_stages.includes('preference_training');
   if (strategy !== 'stic-paper' && isLeftOut) {
     found.push([
       ['strategy'],
       `"${strategy}" is a way of preference_training, which training_stages leaves out; add the stage or drop the strategy`,
+    ]);
+  }
+  if (QUESTION_STRATEGIES.includes(strategy) && infusion === null) {
+    found.push([
+      ['infusion'],
+      `"${strategy}" learns from questions with known answers; name them in infusion.instructions`,
     ]);
   }
   for (const ratio of ['bad_prompt_ratio', 'low_resolution_ratio'] as const) {

@@ -85,6 +85,11 @@ export const PairObjective = z.discriminatedUnion('kind', [
     anchor_weight: z.number().min(0),
     anchor: z.number(),
   }),
+  z.strictObject({
+    kind: z.literal('povid'),
+    rejected_weight: z.number().min(0),
+    noisy_weight: z.number().min(0),
+  }),
 ]);
 export type PairObjective = z.infer<typeof PairObjective>;
 

@@ -80,6 +80,12 @@ export const InstructionRecord = z.strictObject({
     .array(z.strictObject({ role: z.enum(['user', 'assistant']), text: z.string() }))
     .min(2)
     .describe('user first, alternating; the image token is taken out of the text'),
+  rejected: z
+    .array(z.string())
+    .optional()
+    .describe(
+      "hallucinated answers in the order of the assistant's turns, where the file has them",
+    ),
 });
 export type InstructionRecord = z.infer<typeof InstructionRecord>;
 
@@ -202,8 +208,18 @@ export const AssistantMessage = z.strictObject({
   content: z.array(TextContent),
 });
 
-/** `normal_prompt`: the clean image and no bad prompt, which only the released code does. */
-export const RejectionSource = z.enum([...REJECTION_SOURCES, 'normal_prompt']);
+/**
+ * `normal_prompt`: the clean image and no bad prompt, which only the released code does. The last four are of pairs
+ * about questions: the opponent's own answer, a changed or a given hallucination, a sampled wrong answer.
+ */
+export const RejectionSource = z.enum([
+  ...REJECTION_SOURCES,
+  'normal_prompt',
+  'opponent',
+  'injected_hallucination',
+  'given_hallucination',
+  'wrong_answer',
+]);
 
 /** A corrupted image under which the chosen text is to be unlikely. */
 export const Contrast = z.strictObject({ corruption: Corruption, image: ImageFile });
@@ -231,15 +247,6 @@ export const PreferenceDraw = z.strictObject({
 });
 export type PreferenceDraw = z.infer<typeof PreferenceDraw>;
 
-/** `draws.jsonl` beside the requests of a descriptions shard. */
-export const DescriptionDraw = z.strictObject({
-  example_id: z.string(),
-  image_id: ImageId,
-  prompt_id: z.string(),
-  seed: z.int(),
-});
-export type DescriptionDraw = z.infer<typeof DescriptionDraw>;
-
 /** `pairs.jsonl`: TRL's vision preference format plus provenance. */
 export const PreferencePair = z.strictObject({
   pair_id: z.string(),
@@ -259,8 +266,8 @@ export const PreferencePair = z.strictObject({
     corruption: Corruption.nullable(),
     corrupted_image: ImageFile.nullable(),
     run_seed: z.int(),
-    chosen_seed: z.int(),
-    rejected_seed: z.int(),
+    chosen_seed: z.int().nullable().describe('null = the text was given, not sampled'),
+    rejected_seed: z.int().nullable().describe('null = the text was given, not sampled'),
     sampling: Sampling,
     chosen_finish_reason: z.enum(['stop', 'length']),
     rejected_finish_reason: z.enum(['stop', 'length']),
@@ -269,7 +276,17 @@ export const PreferencePair = z.strictObject({
 });
 export type PreferencePair = z.infer<typeof PreferencePair>;
 
-export const DROP_REASONS = ['empty', 'equal', 'cut', 'repeating'] as const;
+/** The last four are of questions: nothing to change in the answer, nothing to compare, no contrast in the samples. */
+export const DROP_REASONS = [
+  'empty',
+  'equal',
+  'cut',
+  'repeating',
+  'no_hallucination',
+  'not_verifiable',
+  'all_right',
+  'all_wrong',
+] as const;
 
 /** `dropped.jsonl`: a degenerate pair that was left out of training. */
 export const DroppedPair = z.strictObject({
@@ -278,20 +295,3 @@ export const DroppedPair = z.strictObject({
   side: z.enum(['chosen', 'rejected', 'both']),
 });
 export type DroppedPair = z.infer<typeof DroppedPair>;
-
-/** `examples.jsonl`: an instruction whose first user turn carries the policy's own description. */
-export const InfusedExample = z.strictObject({
-  example_id: z.string(),
-  images: z.array(ImageFile).length(1),
-  messages: z.array(z.union([UserMessage, AssistantMessage])).min(2),
-  provenance: z.strictObject({
-    image_id: ImageId,
-    round: z.int().min(1),
-    policy: PolicyId,
-    description: z.string().nullable().describe('null in the control without descriptions'),
-    description_prompt_id: z.string().nullable(),
-    description_seed: z.int().nullable(),
-    description_finish_reason: z.enum(['stop', 'length']).nullable(),
-  }),
-});
-export type InfusedExample = z.infer<typeof InfusedExample>;

@@ -11,6 +11,7 @@ import { z } from 'zod';
 import { PROTOCOL_VERSION } from '../contract/api.ts';
 import { LoraSettings } from '../contract/config-training.ts';
 import { FAILURES } from '../contract/failures.ts';
+import * as infusionRecords from '../contract/infusion-records.ts';
 import * as modelProcess from '../contract/model-process.ts';
 import * as engines from '../contract/model-process-engines.ts';
 import * as records from '../contract/records.ts';
@@ -46,6 +47,7 @@ const EXPORTED = {
   PositiveOnlyObjective: modelProcess.PairObjective.options[0],
   SticReleasedObjective: modelProcess.PairObjective.options[1],
   MdpoObjective: modelProcess.PairObjective.options[2],
+  PovidObjective: modelProcess.PairObjective.options[3],
   PreferenceLoss: modelProcess.TrainPreferenceRequest.shape.loss,
   HelloMessage: modelProcess.HelloMessage,
   ProgressMessage: modelProcess.ProgressMessage,
@@ -77,8 +79,8 @@ const EXPORTED = {
   PreferencePair: records.PreferencePair,
   PreferenceProvenance: records.PreferencePair.shape.provenance,
   Sampling: records.PreferencePair.shape.provenance.shape.sampling,
-  InfusedExample: records.InfusedExample,
-  InfusedProvenance: records.InfusedExample.shape.provenance,
+  InfusedExample: infusionRecords.InfusedExample,
+  InfusedProvenance: infusionRecords.InfusedExample.shape.provenance,
   FailureCode: z.enum(Object.keys(FAILURES)),
   ProtocolVersion: z.literal(PROTOCOL_VERSION),
 } as const satisfies Record<string, z.ZodType>;

@@ -25,17 +25,16 @@ export class RoundStages {
     this.#artifacts = images === null ? {} : { images };
   }
 
-  /** Chosen and rejected descriptions of the round's images, written by `policy`. */
+  /** Chosen and rejected texts about the round's images or instructions, written by `policy`. */
   async preferencePairs(policy: Policy): Promise<ArtifactRef> {
-    const { images, plan } = this.#context.input;
-    if (images === null) throw invalid('preference_training needs the images of a run.');
+    this.#context.stages.begin('preference');
     const shards = shardSet(this.#context, {
       task: 'preference',
       policy,
-      source: images,
-      num_items: Math.min(plan.images_per_round ?? images.num_records, images.num_records),
+      ...(this.#context.input.plan.pairs_from === 'instructions'
+        ? await this.#instructionsToPair()
+        : this.#imagesToPair()),
     });
-    this.#context.stages.begin('preference');
     await fanOut(this.#context, {
       stage: 'preference',
       name: 'preference',
@@ -114,6 +113,23 @@ export class RoundStages {
       bookkeeping.publishRound.executeWithOptions(this.#summary('publish'), [{ config, result }]),
     );
     return round_result;
+  }
+
+  #imagesToPair() {
+    const { images, plan } = this.#context.input;
+    if (images === null) throw invalid('preference_training needs the images of a run.');
+    const num_items = Math.min(plan.images_per_round ?? images.num_records, images.num_records);
+    return { source: images, num_items };
+  }
+
+  async #instructionsToPair() {
+    const { config, round } = this.#context.input;
+    const { instructions } = await this.#context.gate.pass(() =>
+      data.selectInstructions.executeWithOptions(this.#summary('preference · instructions'), [
+        { config, round },
+      ]),
+    );
+    return { source: instructions, num_items: instructions.num_records };
   }
 
   async #describe(policy: Policy, instructions: ArtifactRef) {

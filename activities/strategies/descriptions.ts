@@ -16,9 +16,10 @@ import { SticflowError } from '../../store/errors.ts';
 import { cleanImage } from '../image-intake.ts';
 import { policyId } from '../policy-id.ts';
 import { drawPreference } from '../preference-draws.ts';
-import type { AnsweredShard, Candidates, Strategy } from './strategy.ts';
+import type { AnsweredShard, Candidates, ImageStrategy } from './strategy.ts';
 
-export const descriptions: Pick<Strategy, 'candidateKnobs' | 'candidates' | 'pairing'> = {
+export const descriptions: Omit<ImageStrategy, 'training'> = {
+  items: 'images',
   candidateKnobs: drawnKnobs,
   candidates: describe,
   pairing: pairs,
@@ -40,7 +41,11 @@ function drawnKnobs({ config, prompts }: RunConfig): JsonObject {
   };
 }
 
-function describe({ config, prompts }: RunConfig, round: number, image: ImageRecord): Candidates {
+function describe(
+  { config, prompts }: RunConfig,
+  round: number,
+  image: ImageRecord,
+): Candidates<PreferenceDraw> {
   const drawn = drawPreference(config, prompts, round, image);
   const { chosen_prompt, rejected_prompt, ...draw } = drawn;
   const clean = cleanImage(image.image_id);
@@ -104,7 +109,9 @@ export function required(texts: AnsweredShard['texts'], id: string): Generation 
   throw new SticflowError('DataInvalid', `Expected a text for the request ${id}, found none.`);
 }
 
-function sampled({ generation }: ExperimentConfig): PreferencePair['provenance']['sampling'] {
+export function sampled({
+  generation,
+}: ExperimentConfig): PreferencePair['provenance']['sampling'] {
   const { temperature, top_p, max_new_tokens } = generation;
   return { temperature, top_p, max_new_tokens };
 }

@@ -8,9 +8,9 @@ import { drawRicherCorruption, drawsFor } from '../corruption-draws.ts';
 import { drawCorruption } from '../preference-draws.ts';
 import { descriptions } from './descriptions.ts';
 import { regularisedDpo } from './stic-paper.ts';
-import type { Strategy } from './strategy.ts';
+import type { ImageStrategy } from './strategy.ts';
 
-export const mdpo: Strategy = {
+export const mdpo: ImageStrategy = {
   ...descriptions,
   candidateKnobs: (run) => {
     const { contrast, contrast_severity } = strategyOptions(run.config).mdpo;

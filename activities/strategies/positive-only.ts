@@ -3,9 +3,9 @@
  * table 3). The pairs are those of the paper, so that a comparison is about the loss and nothing else.
  */
 import { regularisedDpo, sticPaper } from './stic-paper.ts';
-import type { Strategy } from './strategy.ts';
+import type { ImageStrategy } from './strategy.ts';
 
-export const positiveOnly: Strategy = {
+export const positiveOnly: ImageStrategy = {
   ...sticPaper,
   training: (config) => ({
     ...regularisedDpo(config),

@@ -4,6 +4,9 @@ import type { StrategyName } from '../../contract/config-strategies.ts';
 import { dpo } from './dpo.ts';
 import { mdpo } from './mdpo.ts';
 import { positiveOnly } from './positive-only.ts';
+import { povid } from './povid.ts';
+import { rpo } from './rpo.ts';
+import { spin } from './spin.ts';
 import { sticPaper } from './stic-paper.ts';
 import { sticReleased } from './stic-released.ts';
 import type { Strategy } from './strategy.ts';
@@ -14,6 +17,9 @@ const STRATEGIES = {
   dpo,
   'positive-only': positiveOnly,
   mdpo,
+  spin,
+  povid,
+  rpo,
 } as const satisfies Record<StrategyName, Strategy>;
 
 export function strategyOf({ strategy }: ExperimentConfig): Strategy {

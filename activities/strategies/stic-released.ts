@@ -3,13 +3,13 @@
  * `strategy_options.stic_released`. Its reference is always the base (dpo_trainer.py:245-251).
  */
 import { strategyOptions } from '../../contract/config.ts';
-import type { Corruption } from '../../contract/records.ts';
+import type { Corruption, PreferenceDraw } from '../../contract/records.ts';
 import { cleanImage } from '../image-intake.ts';
 import { descriptions } from './descriptions.ts';
 import { regularisedDpo } from './stic-paper.ts';
-import type { Candidates, Strategy } from './strategy.ts';
+import type { Candidates, ImageStrategy } from './strategy.ts';
 
-export const sticReleased: Strategy = {
+export const sticReleased: ImageStrategy = {
   ...descriptions,
   candidateKnobs: (run) => {
     const { corruption } = strategyOptions(run.config).stic_released;
@@ -32,7 +32,7 @@ export const sticReleased: Strategy = {
 };
 
 /** The prompt of the corrupted branch is kept, its image is not. */
-function uncorrupted(described: Candidates): Candidates {
+function uncorrupted(described: Candidates<PreferenceDraw>): Candidates<PreferenceDraw> {
   const { draw, requests } = described;
   if (draw.corruption === null) return described;
   return {

@@ -6,6 +6,7 @@ import type { ShardSet } from '../../contract/activities.ts';
 import type { ArtifactRef } from '../../contract/artifact.ts';
 import type { ExperimentConfig } from '../../contract/config.ts';
 import type { TrainPreferenceRequest } from '../../contract/model-process.ts';
+import type { Question, QuestionDraw } from '../../contract/questions.ts';
 import type {
   Corruption,
   DroppedPair,
@@ -19,11 +20,34 @@ import type { RunConfig } from '../../contract/run-config.ts';
 import type { JsonObject } from '../../store/canonical.ts';
 import type { Store } from '../../store/store.ts';
 
-export interface Strategy {
+/** Items are the images of the run, or the questions of its instruction set. */
+export type Strategy = ImageStrategy | QuestionStrategy;
+
+export interface ImageStrategy extends AnyStrategy {
+  readonly items: 'images';
+  /** Texts to ask the start policy for about one image: a pure function of (run, round, image). */
+  readonly candidates: (
+    run: RunConfig,
+    round: number,
+    image: ImageRecord,
+  ) => Candidates<PreferenceDraw>;
+}
+
+export interface QuestionStrategy extends AnyStrategy {
+  readonly items: 'questions';
+  /** Which questions of a conversation are items. */
+  readonly turns: (config: ExperimentConfig) => 'first' | 'every';
+  /** Texts to ask the start policy for about one question: a pure function of (run, round, question). */
+  readonly candidates: (
+    run: RunConfig,
+    round: number,
+    question: Question,
+  ) => Candidates<QuestionDraw>;
+}
+
+interface AnyStrategy {
   /** What `candidates` reads of a run beside seed, round and sampling: part of the requests' key. */
   readonly candidateKnobs: (run: RunConfig) => JsonObject;
-  /** Texts to ask the start policy for about one image: a pure function of (run, round, image). */
-  readonly candidates: (run: RunConfig, round: number, image: ImageRecord) => Candidates;
   /** Pairs of one shard, from its draws and texts. */
   readonly pairing: (shard: AnsweredShard) => AsyncIterable<PreferencePair | DroppedPair>;
   /** Loss and reference of the preference training. */
@@ -31,9 +55,9 @@ export interface Strategy {
 }
 
 /** What is to be made for one item before the model speaks. */
-export interface Candidates {
+export interface Candidates<Draw> {
   /** A line of `draws.jsonl`: what `pairing` needs again. */
-  readonly draw: PreferenceDraw;
+  readonly draw: Draw;
   readonly requests: readonly Asked[];
   /** Corruptions of the item's image, by the file below the requests that they become. */
   readonly pictures: ReadonlyMap<string, Corruption>;

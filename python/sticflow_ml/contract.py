@@ -250,6 +250,16 @@ class MdpoObjective(BaseModel):
     anchor: StrictFloat
 
 
+class PovidObjective(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    kind: Literal["povid"]
+    rejected_weight: Annotated[StrictFloat, Field(ge=0.0)]
+    noisy_weight: Annotated[StrictFloat, Field(ge=0.0)]
+
+
 class PreferenceLoss(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -874,7 +884,7 @@ class TrainPreferenceRequest(BaseModel):
     lora: LoraSettings
     loss: PreferenceLoss
     objective: Annotated[
-        PositiveOnlyObjective | SticReleasedObjective | MdpoObjective | None,
+        PositiveOnlyObjective | SticReleasedObjective | MdpoObjective | PovidObjective | None,
         Field(
             description="absent = regularised DPO",
             discriminator="kind",
@@ -922,12 +932,16 @@ class PreferenceProvenance(BaseModel):
     ]
     chosen_prompt_id: StrictStr
     rejected_prompt_id: StrictStr
-    rejection_source: Literal["bad_prompt", "low_resolution", "color_jitter", "blur", "jpeg", "occlusion", "patch_shuffle", "noise", "crop", "normal_prompt"]
+    rejection_source: Literal["bad_prompt", "low_resolution", "color_jitter", "blur", "jpeg", "occlusion", "patch_shuffle", "noise", "crop", "normal_prompt", "opponent", "injected_hallucination", "given_hallucination", "wrong_answer"]
     corruption: LowResolution | ColorJitter | Blur | JpegCompression | Occlusion | PatchShuffle | DiffusionNoise | Crop | None
     corrupted_image: ImageFile | None
     run_seed: StrictInt
-    chosen_seed: StrictInt
-    rejected_seed: StrictInt
+    chosen_seed: Annotated[
+        StrictInt | None, Field(description="null = the text was given, not sampled")
+    ]
+    rejected_seed: Annotated[
+        StrictInt | None, Field(description="null = the text was given, not sampled")
+    ]
     sampling: Sampling
     chosen_finish_reason: Literal["stop", "length"]
     rejected_finish_reason: Literal["stop", "length"]

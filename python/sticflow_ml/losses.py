@@ -130,6 +130,29 @@ def image_preference_loss(
     return (image_weight * conditional + anchor_weight * anchored) / batch.num_examples
 
 
+def povid_loss(
+    chosen_B: torch.Tensor,
+    rejected_B: torch.Tensor,
+    noisy_B: torch.Tensor | None,
+    *,
+    beta: float,
+    rejected_weight: float,
+    noisy_weight: float,
+    batch: GlobalBatch,
+) -> torch.Tensor:
+    """Share of this micro-batch in POVID's loss (arXiv:2402.11411, section 3.3).
+
+    rejected_weight * l(beta * (chosen - rejected)) + noisy_weight * l(beta * (chosen - noisy)), all (B,)
+    policy minus reference; `noisy_B` None = without the second term.
+
+    Example: chosen 2, rejected 0, noisy -2, beta 0.5, weights 0.5: 0.5 log(1 + exp(-1)) + 0.5 log(1 + exp(-2)).
+    """
+    total = rejected_weight * -functional.logsigmoid(beta * (chosen_B - rejected_B)).sum()
+    if noisy_B is not None:
+        total = total + noisy_weight * -functional.logsigmoid(beta * (chosen_B - noisy_B)).sum()
+    return total / batch.num_examples
+
+
 @torch.no_grad()
 def preference_metrics(policy: PairLogps, reference: PairLogps, *, beta: float) -> dict[str, float]:
     """Sums over the micro-batch of TRL's metrics; divide by the pairs of the global batch."""

@@ -154,7 +154,8 @@ function Provenance({
         </dd>
         <dt>seeds</dt>
         <dd>
-          run {from.run_seed}, chosen {from.chosen_seed}, rejected {from.rejected_seed}
+          run {from.run_seed}, chosen {from.chosen_seed ?? 'given'}, rejected{' '}
+          {from.rejected_seed ?? 'given'}
         </dd>
         <dt>sampling</dt>
         <dd>

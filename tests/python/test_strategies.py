@@ -9,101 +9,22 @@ from typing import Any
 import pytest
 import torch
 from model_process import ModelProcess
-from parity_case import set_adapter
+from opened_strategy import (
+    MDPO,
+    NUM_PAIRS,
+    POSITIVE_ONLY,
+    POVID,
+    STRATEGIES,
+    opened,
+    released,
+    request_of,
+    rows_with_contrast,
+)
 from tiny_models import FAMILIES
-from tiny_requests import output_hashes, pair_rows, read_lines, write_lines
-from training_parts import Messages, open_training, preference_request
+from tiny_requests import output_hashes, pair_rows, read_lines
+from training_parts import preference_request
 
-from sticflow_ml.contract import PreferencePair
-from sticflow_ml.losses import GlobalBatch, alternative_logps, token_logps
-from sticflow_ml.strategies.registry import open_strategy
-from sticflow_ml.strategies.strategy import Logps
-from sticflow_ml.training import Training
-
-NUM_PAIRS = 4
-POSITIVE_ONLY = {"objective": {"kind": "positive_only"}, "reference": "none"}
-
-
-def released(rejected_logps: str, training_image: str) -> dict[str, Any]:
-    objective = {
-        "kind": "stic_released",
-        "rejected_logps": rejected_logps,
-        "training_image": training_image,
-    }
-    return {"objective": objective, "reference": "base"}
-
-
-MDPO = {
-    "objective": {"kind": "mdpo", "image_weight": 0.7, "anchor_weight": 0.3, "anchor": 0.05},
-}
-
-STRATEGIES: dict[str, dict[str, Any]] = {
-    "stic-paper": {},
-    "positive-only": POSITIVE_ONLY,
-    "stic-released": released("alternatives", "none"),
-    "stic-released, labels and image": released("labels", "clean"),
-    "mdpo": MDPO,
-}
-
-
-class Opened:
-    """A strategy with its pairs, an adapter that does something, and the reference without it."""
-
-    def __init__(self, training: Training, pairs: list[PreferencePair]) -> None:
-        set_adapter(training.policy)
-        training.policy.eval()
-        self.training = training
-        self.pairs = pairs
-        self.strategy = open_strategy(training.request, training, pairs[0])  # pyright: ignore[reportArgumentType]
-
-    def loss(self, places: list[int]) -> tuple[float, dict[str, float]]:
-        """Share of some pairs in the loss of all."""
-        rows = [self.strategy.row(pair) for pair in self.pairs]
-        tokens = [len(row.completions[0]) for row in rows]
-        pairs = [self.pairs[place] for place in places]
-        picked = [rows[place] for place in places]
-        with torch.no_grad():
-            policy = self.strategy.score(self.training.policy, pairs, picked)
-            with self.training.policy.disable_adapter():
-                reference: Logps = self.strategy.score(self.training.policy, pairs, picked)
-            loss, metrics = self.strategy.loss(
-                policy,
-                {} if self.training.request.reference == "none" else reference,  # pyright: ignore[reportAttributeAccessIssue]
-                num_chosen_tokens_B=torch.tensor([tokens[place] for place in places]),
-                batch=GlobalBatch(len(self.pairs), sum(tokens)),
-            )
-        return float(loss), metrics
-
-
-def rows_with_contrast() -> list[dict[str, Any]]:
-    """Pairs, each with another picture as its corrupted image."""
-    rows = pair_rows(NUM_PAIRS)
-    for number, row in enumerate(rows):
-        row["provenance"]["contrast"] = {
-            "corruption": {"kind": "jpeg", "severity": 1.0, "quality": 1},
-            "image": {"root": "images", "file": f"{number + 1}.png"},
-        }
-    return rows
-
-
-def request_of(
-    checkpoint: Path, pictures: Path, folder: Path, **changes: Any
-) -> dict[str, Any]:  # fmt: skip
-    """A request whose pairs have what any strategy needs."""
-    folder.mkdir(parents=True, exist_ok=True)
-    pairs = write_lines(folder / "pairs-with-contrast.jsonl", rows_with_contrast())
-    return preference_request(
-        checkpoint, pictures, folder, num_pairs=NUM_PAIRS, pairs_path=str(pairs), **changes
-    )
-
-
-def opened(
-    checkpoint: Path, pictures: Path, folder: Path, *, rows: list[dict[str, Any]] | None = None,
-    **changes: Any,
-) -> Opened:  # fmt: skip
-    request = request_of(checkpoint, pictures, folder, **changes)
-    pairs = [PreferencePair.model_validate(row) for row in rows or rows_with_contrast()]
-    return Opened(open_training(request, Messages()), pairs)
+from sticflow_ml.losses import alternative_logps, token_logps
 
 
 @pytest.mark.parametrize("changes", STRATEGIES.values(), ids=STRATEGIES.keys())
@@ -237,69 +158,6 @@ def test_with_every_defect_off_it_is_the_paper(
     assert off.loss([0, 1, 2, 3])[0] == pytest.approx(paper.loss([0, 1, 2, 3])[0], abs=1e-5)
 
 
-# --- mdpo ---
-
-
-def test_mdpo_scores_the_chosen_text_on_the_corrupted_image_too(
-    checkpoints: dict[str, Path], pictures: Path, tmp_path: Path
-) -> None:
-    one = opened(checkpoints["llava_next"], pictures, tmp_path / "mdpo", **MDPO)
-    moved = rows_with_contrast()
-    for row in moved:
-        row["images"] = [row["provenance"]["contrast"]["image"]]
-    other = opened(checkpoints["llava_next"], pictures, tmp_path / "moved", rows=moved)
-
-    with torch.no_grad():
-        scores = [
-            each.strategy.score(
-                each.training.policy, each.pairs, [each.strategy.row(pair) for pair in each.pairs]
-            )
-            for each in (one, other)
-        ]
-
-    assert scores[0]["contrast"].tolist() == pytest.approx(scores[1]["chosen"].tolist(), rel=1e-5)
-    assert scores[0]["contrast"].tolist() != pytest.approx(scores[0]["chosen"].tolist(), rel=1e-5)
-
-
-def test_mdpo_is_dpo_plus_its_two_terms(
-    checkpoints: dict[str, Path], pictures: Path, tmp_path: Path
-) -> None:
-    one = opened(checkpoints["llava"], pictures, tmp_path / "mdpo", **MDPO)
-    paper = opened(checkpoints["llava"], pictures, tmp_path / "paper")
-    rows = [one.strategy.row(pair) for pair in one.pairs]
-    with torch.no_grad():
-        policy = one.strategy.score(one.training.policy, one.pairs, rows)
-        with one.training.policy.disable_adapter():
-            reference = one.strategy.score(one.training.policy, one.pairs, rows)
-
-    expected = 0.0
-    for clean, contrast in zip(
-        (policy["chosen"] - reference["chosen"]).tolist(),
-        (policy["contrast"] - reference["contrast"]).tolist(),
-        strict=True,
-    ):
-        conditional = math.log(1 + math.exp(-0.1 * (clean - contrast)))
-        anchored = math.log(1 + math.exp(-(0.1 * clean - 0.05)))
-        expected += (0.7 * conditional + 0.3 * anchored) / NUM_PAIRS
-    assert one.loss([0, 1, 2, 3])[0] == pytest.approx(
-        paper.loss([0, 1, 2, 3])[0] + expected, abs=1e-5
-    )
-
-
-def test_a_pair_without_its_corrupted_image_is_named(
-    checkpoints: dict[str, Path], pictures: Path, tmp_path: Path
-) -> None:
-    request = preference_request(
-        checkpoints["llava"], pictures, tmp_path / "w", num_pairs=NUM_PAIRS, **MDPO
-    )
-    with ModelProcess.fork(log=tmp_path / "stderr.log") as process:
-        result = process.run(request)
-
-    assert result is not None
-    assert result["code"] == "DataInvalid"
-    assert "contrast image on the pair `pair-0`" in result["message"]
-
-
 # --- whole trainings ---
 
 
@@ -323,6 +181,8 @@ def test_a_training_starts_at_the_loss_of_its_formula_and_ends_the_same_twice(
         expected = math.log(2) - first["logps/chosen"] / 1024
         if changes == MDPO:
             expected += 0.7 * math.log(2) + 0.3 * math.log(1 + math.exp(0.05))
+        if changes == POVID:
+            expected = (0.7 + 0.4) * math.log(2)
         assert first["loss"] == pytest.approx(expected, abs=1e-4)
     assert hashes[0] == hashes[1]
 

@@ -13,6 +13,7 @@ from sticflow_ml.losses import (
     PairLogps,
     answer_loss,
     image_preference_loss,
+    povid_loss,
     preference_loss,
     preference_metrics,
     token_logps,
@@ -148,6 +149,58 @@ def test_the_image_terms_of_mdpo_are_those_of_its_equations() -> None:
     conditional = math.log(1 + math.exp(-1)) + math.log(1 + math.exp(1))
     anchored = math.log(1 + math.exp(-0.8)) + math.log(1 + math.exp(0.7))
     assert float(loss) == pytest.approx((2 * conditional + 3 * anchored) / 2, rel=1e-12)
+
+
+def test_the_loss_of_povid_is_that_of_its_equation() -> None:
+    # Policy minus reference: chosen 2 and -1, rejected 0 and 1, noisy -2 and 3; beta 0.5.
+    loss = povid_loss(
+        torch.tensor([2.0, -1.0], dtype=torch.float64),
+        torch.tensor([0.0, 1.0], dtype=torch.float64),
+        torch.tensor([-2.0, 3.0], dtype=torch.float64),
+        beta=0.5,
+        rejected_weight=0.5,
+        noisy_weight=0.25,
+        batch=GlobalBatch(num_examples=2, num_target_tokens=8),
+    )
+
+    rejected = math.log(1 + math.exp(-1)) + math.log(1 + math.exp(1))
+    noisy = math.log(1 + math.exp(-2)) + math.log(1 + math.exp(2))
+    assert float(loss) == pytest.approx((0.5 * rejected + 0.25 * noisy) / 2, rel=1e-12)
+
+
+def test_the_loss_of_spin_is_the_logistic_loss_against_its_opponent() -> None:
+    # arXiv:2401.01335, eq. 4.7, l(t) = log(1 + exp(-t)), lambda 5 as in its last iteration:
+    # target answers gain 0.2 and lose 0.1 against the opponent, its own lose 0.2 and gain 0.3.
+    loss = preference_loss(
+        PairLogps(torch.tensor([-3.8, -2.1]), torch.tensor([-1.2, -0.7])),
+        PairLogps(torch.tensor([-4.0, -2.0]), torch.tensor([-1.0, -1.0])),
+        num_chosen_tokens_B=torch.tensor([4, 2]),
+        beta=5.0,
+        chosen_nll_weight=0.0,
+        nll_reduction="sum",
+        batch=GlobalBatch(num_examples=2, num_target_tokens=6),
+    )
+
+    assert float(loss) == pytest.approx(
+        (math.log(1 + math.exp(-5 * 0.4)) + math.log(1 + math.exp(5 * 0.4))) / 2, rel=1e-5
+    )
+
+
+def test_the_loss_of_rpo_adds_the_mean_log_probability_of_a_right_answer() -> None:
+    # arXiv:2404.19733, eq. 1 and 2: alpha 1, beta 0.1; the right answers have 4 and 2 tokens.
+    loss = preference_loss(
+        PairLogps(torch.tensor([-3.0, -2.0]), torch.tensor([-5.0, -6.0])),
+        PairLogps(torch.tensor([-4.0, -2.0]), torch.tensor([-4.0, -6.0])),
+        num_chosen_tokens_B=torch.tensor([4, 2]),
+        beta=0.1,
+        chosen_nll_weight=1.0,
+        nll_reduction="sequence",
+        batch=GlobalBatch(num_examples=2, num_target_tokens=6),
+    )
+
+    dpo = math.log(1 + math.exp(-0.1 * 2)) + math.log(2)
+    nll = 3 / 4 + 2 / 2
+    assert float(loss) == pytest.approx((dpo + nll) / 2, rel=1e-6)
 
 
 def test_the_answer_loss_is_the_mean_cross_entropy_of_the_answer_tokens() -> None:

@@ -81,6 +81,28 @@ describe.concurrent('a round', () => {
     expect(run.inputsOf('collectInfusedExamples')).toMatchObject([{ shards: null }]);
   });
 
+  it('makes pairs about instructions where the strategy asks questions', async () => {
+    const { run } = await orchestra.play({
+      plan: {
+        ...unmeasured,
+        training_stages: ['preference_training'],
+        pairs_from: 'instructions',
+        shard_size: 100,
+      },
+      num_instructions: 5,
+    });
+
+    const [selected] = run.inputsOf('selectInstructions');
+    const [collected] = run.inputsOf('collectPreferencePairs');
+    expect(selected?.round).toBe(1);
+    expect(collected?.shards).toMatchObject({
+      task: 'preference',
+      source: { kind: 'instructions' },
+      num_items: 5,
+    });
+    expect(run.inputsOf('trainPreference')).toHaveLength(1);
+  });
+
   it('leaves out a training stage that the config does not name, and says so', async () => {
     const { run, status } = await orchestra.play({
       plan: { training_stages: ['infused_training'] },

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 import torch
 
-from sticflow_ml.contract import ImageFile, MdpoObjective, PreferenceLoss, PreferencePair
-from sticflow_ml.errors import SticflowError
+from sticflow_ml.contract import MdpoObjective, PreferenceLoss, PreferencePair
 from sticflow_ml.losses import GlobalBatch, image_preference_loss
 from sticflow_ml.pair_scorer import text_row, text_scores
 from sticflow_ml.shared_prefix import Row
+from sticflow_ml.strategies.contrast import contrast_images
 from sticflow_ml.strategies.regularised_dpo import RegularisedDpo
 from sticflow_ml.strategies.strategy import Logps
 from sticflow_ml.training import Training
@@ -41,7 +41,7 @@ class Mdpo:
         self, model: torch.nn.Module, pairs: Sequence[PreferencePair], rows: Sequence[Row]
     ) -> Logps:
         """One pass more than DPO: the corrupted image may have another number of tokens."""
-        images = [_contrast_image(pair) for pair in pairs]
+        images = contrast_images(pairs)
         contrast_rows = [
             text_row(self._training, pair.prompt, [pair.chosen], image=image)
             for pair, image in zip(pairs, images, strict=True)
@@ -77,15 +77,3 @@ class Mdpo:
             "rewards/image_margins": float(margin_B.double().sum()),
             "rewards/image_accuracies": float((margin_B > 0).double().sum()),
         }
-
-
-def _contrast_image(pair: PreferencePair) -> ImageFile:
-    contrast = pair.provenance.contrast
-    if contrast is None:
-        raise SticflowError(
-            "DataInvalid",
-            f"Expected a contrast image on the pair `{pair.pair_id}`, found none. Pairs of another "
-            "strategy have none: let the preference stage of this run make them.",
-            pair_id=pair.pair_id,
-        )
-    return contrast.image

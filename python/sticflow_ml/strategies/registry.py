@@ -5,12 +5,14 @@ from __future__ import annotations
 from sticflow_ml.contract import (
     MdpoObjective,
     PositiveOnlyObjective,
+    PovidObjective,
     PreferencePair,
     SticReleasedObjective,
     TrainPreferenceRequest,
 )
 from sticflow_ml.strategies.mdpo import Mdpo
 from sticflow_ml.strategies.positive_only import PositiveOnly
+from sticflow_ml.strategies.povid import Povid
 from sticflow_ml.strategies.regularised_dpo import RegularisedDpo
 from sticflow_ml.strategies.stic_released import SticReleased
 from sticflow_ml.strategies.strategy import PairStrategy
@@ -30,3 +32,5 @@ def open_strategy(
             return SticReleased(objective, request.loss, training)
         case MdpoObjective() as objective:
             return Mdpo(objective, request.loss, training, first)
+        case PovidObjective() as objective:
+            return Povid(objective, request.loss, training, first)
