@@ -83,6 +83,7 @@ function planOf(config: ExperimentConfig): RunPlan {
     describes_instructions: infusion?.describe === 'policy',
     images_per_round: config.preference.images_per_round,
     ...(QUESTION_STRATEGIES.includes(config.strategy) ? { pairs_from: 'instructions' } : {}),
+    ...(config.strategy === 'single-stage' ? { single_stage: true as const } : {}),
     shard_size: generation.shard_size,
     max_parallel_shards: generation.max_parallel_shards,
     evaluation_sets: sets,

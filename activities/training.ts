@@ -8,7 +8,11 @@ import {
 } from '../contract/activities.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
 import type { ExperimentConfig } from '../contract/config.ts';
-import type { ModelProcessRequest, OptimizationSpec } from '../contract/model-process.ts';
+import type {
+  ModelProcessRequest,
+  OptimizationSpec,
+  TrainPreferenceRequest,
+} from '../contract/model-process.ts';
 import type { Policy } from '../contract/status.ts';
 import type { JsonObject } from '../store/canonical.ts';
 import { SticflowError } from '../store/errors.ts';
@@ -32,7 +36,13 @@ export function trainingActivities(
 ): Pick<GpuActivities, 'trainPreference' | 'trainInfused'> {
   return {
     async trainPreference(input) {
-      const { config: ref, round, policy, preference_pairs } = TrainPreferenceInput.parse(input);
+      const {
+        config: ref,
+        round,
+        policy,
+        preference_pairs,
+        infused_examples,
+      } = TrainPreferenceInput.parse(input);
       const { config } = await readRunConfig(deps.store, ref);
       const {
         lora,
@@ -41,18 +51,26 @@ export function trainingActivities(
         nll_reduction: _reduction,
         ...knobs
       } = config.preference_training;
-      const { loss, objective, reference } = strategyOf(config).training(config);
+      const { loss, objective, reference, infused_weight } = strategyOf(config).training(config);
       const more = {
         ...(objective === undefined ? {} : { objective }),
         ...(reference === undefined ? {} : { reference }),
       };
+      const infused = await infusedBeside(deps, infused_examples, infused_weight);
       const training = {
         stage: 'preference_training',
         round,
         policy,
         data: preference_pairs,
         // Strategies that train alike share a key.
-        decided: { loss, beside: more },
+        decided: {
+          loss,
+          beside: {
+            ...more,
+            ...(infused === null ? {} : { infused_weight: infused.request.weight }),
+          },
+        },
+        ...(infused === null ? {} : { more_inputs: infused.inputs }),
       } as const;
       return await trained(deps, config, training, (fields, image_roots, seed) => ({
         ...fields,
@@ -62,6 +80,7 @@ export function trainingActivities(
         lora,
         loss,
         ...more,
+        ...(infused === null ? {} : { infused: infused.request }),
         optimization: { ...knobs, seed } satisfies OptimizationSpec,
       }));
     },
@@ -95,6 +114,8 @@ interface Training {
   readonly policy: Policy;
   /** Pairs or examples. */
   readonly data: ArtifactRef;
+  /** What is read beside the data and its images. */
+  readonly more_inputs?: readonly ArtifactRef[];
   /** What the strategy decides about the adapter, instead of the stage's knobs and beside them. */
   readonly decided: { readonly loss: JsonObject; readonly beside: JsonObject };
 }
@@ -104,7 +125,7 @@ type ImageRoots = Extract<ModelProcessRequest, { command: 'generate' }>['image_r
 async function trained(
   deps: ActivityDependencies,
   config: ExperimentConfig,
-  { stage, round, policy, data, decided }: Training,
+  { stage, round, policy, data, more_inputs = [], decided }: Training,
   request: (fields: WorkFields, imageRoots: ImageRoots, seed: number) => ModelProcessRequest,
 ): Promise<{ adapter: ArtifactRef; summary: Record<string, number> }> {
   const seed = seedFor(config.seed, round, stage);
@@ -115,7 +136,7 @@ async function trained(
   const adapter = await finishedOrMade(deps, {
     spec: {
       kind: 'adapter',
-      inputs: [data, images, ...policyInputs(policy)],
+      inputs: [data, images, ...more_inputs, ...policyInputs(policy)],
       parameters: {
         stage,
         seed,
@@ -139,6 +160,35 @@ async function trained(
       ),
   });
   return { adapter, summary: await summaryOf(deps, adapter) };
+}
+
+interface InfusedBeside {
+  readonly request: NonNullable<TrainPreferenceRequest['infused']>;
+  readonly inputs: readonly ArtifactRef[];
+}
+
+/** Examples that a strategy learns beside its pairs; null where it learns none. */
+async function infusedBeside(
+  deps: ActivityDependencies,
+  examples: ArtifactRef | undefined,
+  weight: number | undefined,
+): Promise<InfusedBeside | null> {
+  if (examples === undefined && weight === undefined) return null;
+  if (examples === undefined || weight === undefined) {
+    throw new SticflowError(
+      'ConfigInvalid',
+      'Expected infused examples for a strategy that learns them beside its pairs, and for no other.',
+    );
+  }
+  const images = await imagesOf(deps, examples);
+  return {
+    inputs: [examples, images],
+    request: {
+      examples_path: join(deps.store.directory(examples), 'examples.jsonl'),
+      image_roots: { images: deps.store.directory(images), corrupted: null },
+      weight,
+    },
+  };
 }
 
 /**

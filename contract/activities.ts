@@ -25,6 +25,10 @@ export const RunPlan = z.strictObject({
     .enum(['instructions'])
     .optional()
     .describe('what the pairs are about; absent = images'),
+  single_stage: z
+    .literal(true)
+    .optional()
+    .describe('pairs and infused examples are learnt in one training'),
   shard_size: z.int().min(1),
   max_parallel_shards: z.int().min(1),
   evaluation_sets: z.array(z.string()),
@@ -170,6 +174,7 @@ export const TrainPreferenceInput = z.strictObject({
   round: Round,
   policy: Policy,
   preference_pairs: ArtifactRef,
+  infused_examples: ArtifactRef.optional().describe('learnt in the same training'),
 });
 export const TrainInfusedInput = z.strictObject({
   config: ArtifactRef,

@@ -15,6 +15,7 @@ export const StrategyName = z.enum([
   'spin',
   'povid',
   'rpo',
+  'single-stage',
 ]);
 export type StrategyName = z.infer<typeof StrategyName>;
 
@@ -113,14 +114,56 @@ const RpoOptions = z.strictObject({
     .describe('of the length-normalised likelihood of the right answer'),
 });
 
+/** Ours, after the paper's outlook: both losses in one training. */
+const SingleStageOptions = z.strictObject({
+  infused_weight: z
+    .number()
+    .gt(0)
+    .default(1)
+    .describe('of the infused examples beside the pairs, per example and pair'),
+});
+
 export const StrategyOptions = z.strictObject({
   stic_released: SticReleasedOptions.prefault({}),
   mdpo: MdpoOptions.prefault({}),
-  spin: SpinOptions.prefault({}),
-  povid: PovidOptions.prefault({}),
-  rpo: RpoOptions.prefault({}),
+  // Absent where a config does not speak of them, so that a config with options keeps its run id.
+  spin: SpinOptions.optional(),
+  povid: PovidOptions.optional(),
+  rpo: RpoOptions.optional(),
+  single_stage: SingleStageOptions.optional(),
 });
 export type StrategyOptions = z.infer<typeof StrategyOptions>;
+
+type AllStrategyOptions = {
+  readonly [Name in keyof StrategyOptions]-?: NonNullable<StrategyOptions[Name]>;
+};
+
+/** The knobs of the strategies, with defaults where the config says nothing. */
+export function strategyOptions({
+  strategy_options: given,
+}: {
+  readonly strategy_options?: StrategyOptions | undefined;
+}): AllStrategyOptions {
+  return {
+    ...(given ?? StrategyOptions.parse({})),
+    spin: given?.spin ?? SpinOptions.parse({}),
+    povid: given?.povid ?? PovidOptions.parse({}),
+    rpo: given?.rpo ?? RpoOptions.parse({}),
+    single_stage: given?.single_stage ?? SingleStageOptions.parse({}),
+  };
+}
+
+/** Texts that the model writes about an item of the preference stage, at most. */
+export function textsPerItem(config: {
+  readonly strategy: StrategyName;
+  readonly strategy_options?: StrategyOptions | undefined;
+}): number {
+  if (config.strategy === 'spin') return 1;
+  if (config.strategy === 'povid') return 0;
+  if (config.strategy === 'rpo') return strategyOptions(config).rpo.samples;
+  // A chosen and a rejected one.
+  return 2;
+}
 
 /** Strategies whose pairs come from the questions of infusion.instructions; no image is described. */
 export const QUESTION_STRATEGIES: readonly StrategyName[] = ['spin', 'povid', 'rpo'];
@@ -130,17 +173,30 @@ interface Surroundings {
   readonly strategy: StrategyName;
   readonly training_stages: readonly string[];
   readonly infusion: object | null;
+  readonly evaluation: { readonly policies: readonly string[] };
   readonly preference: Pick<
     PreferenceConfig,
     'bad_prompt_ratio' | 'low_resolution_ratio' | 'rejections'
   >;
 }
 
+/** The trainings that a round really has: `single-stage` learns what both are for in the first. */
+export function trainingsOf<Stage extends string>({
+  strategy,
+  training_stages,
+}: {
+  readonly strategy: StrategyName;
+  readonly training_stages: readonly Stage[];
+}): Stage[] {
+  const isOne = strategy === 'single-stage';
+  return training_stages.filter((stage) => !isOne || stage !== 'infused_training');
+}
+
 /** What a strategy and its pairs need of the rest of a config and do not find. */
 export function strategyIssues(
   config: Surroundings,
 ): (readonly [path: string[], message: string])[] {
-  const { strategy, training_stages, infusion, preference } = config;
+  const { strategy, training_stages, infusion, preference, evaluation } = config;
   const found: (readonly [string[], string])[] = [];
   const isLeftOut = training_stages.length > 0 && !training_stages.includes('preference_training');
   if (strategy !== 'stic-paper' && isLeftOut) {
@@ -153,6 +209,19 @@ export function strategyIssues(
     found.push([
       ['infusion'],
       `"${strategy}" learns from questions with known answers; name them in infusion.instructions`,
+    ]);
+  }
+  if (strategy === 'single-stage' && !training_stages.includes('infused_training')) {
+    found.push([
+      ['strategy'],
+      '"single-stage" learns from pairs and infused examples at once; keep both in training_stages',
+    ]);
+  }
+  const isUnseen = !evaluation.policies.some((policy) => policy === 'preference_training');
+  if (strategy === 'single-stage' && isUnseen && evaluation.policies.includes('infused_training')) {
+    found.push([
+      ['evaluation', 'policies'],
+      'the one policy that "single-stage" trains is preference_training; name it instead of infused_training',
     ]);
   }
   for (const ratio of ['bad_prompt_ratio', 'low_resolution_ratio'] as const) {

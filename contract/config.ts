@@ -7,7 +7,7 @@
 import { z } from 'zod';
 import { DecisionConfig, EvaluationConfig, evaluationSetIssues } from './config-evaluation.ts';
 import { GenerationConfig, PreferenceConfig } from './config-generation.ts';
-import { StrategyName, StrategyOptions, strategyIssues } from './config-strategies.ts';
+import { StrategyName, StrategyOptions, strategyIssues, trainingsOf } from './config-strategies.ts';
 import {
   InfusedTrainingConfig,
   InfusionConfig,
@@ -111,11 +111,6 @@ export const ExperimentConfig = ExperimentFields.superRefine(checkAcrossFields);
 export type ExperimentConfig = z.infer<typeof ExperimentConfig>;
 export type ExperimentConfigInput = z.input<typeof ExperimentConfig>;
 
-/** The knobs of the strategies, with defaults where the config says nothing. */
-export function strategyOptions(config: ExperimentConfig): StrategyOptions {
-  return config.strategy_options ?? StrategyOptions.parse({});
-}
-
 function checkAcrossFields(
   config: z.infer<typeof ExperimentFields>,
   context: z.RefinementCtx,
@@ -188,7 +183,8 @@ function engineIssues(
 function firstUserOfAdapters({
   model,
   rounds,
-  training_stages: stages,
+  strategy,
+  training_stages,
   infusion,
   evaluation,
 }: z.infer<typeof ExperimentFields>): string | null {
@@ -197,6 +193,7 @@ function firstUserOfAdapters({
   if (evaluation.sets.length > 0 && evaluation.policies.some((policy) => policy !== 'base')) {
     return 'evaluation.policies';
   }
+  const stages = trainingsOf({ strategy, training_stages });
   const describesAdapted =
     stages.length === ALL_TRAINING_STAGES.length && infusion?.describe === 'policy';
   return describesAdapted ? 'infusion.describe: policy' : null;

@@ -113,6 +113,10 @@ export const TrainPreferenceRequest = z.strictObject({
     .enum(['base', 'none'])
     .optional()
     .describe('absent = the policy in `adapter`, frozen; base = without it'),
+  infused: z
+    .strictObject({ examples_path: Path, image_roots: ImageRoots, weight: z.number().positive() })
+    .optional()
+    .describe('infused examples that are learnt in the same training'),
   optimization: OptimizationSpec,
 });
 export type TrainPreferenceRequest = z.infer<typeof TrainPreferenceRequest>;

@@ -48,6 +48,7 @@ const EXPORTED = {
   SticReleasedObjective: modelProcess.PairObjective.options[1],
   MdpoObjective: modelProcess.PairObjective.options[2],
   PovidObjective: modelProcess.PairObjective.options[3],
+  InfusedBeside: modelProcess.TrainPreferenceRequest.shape.infused.unwrap(),
   PreferenceLoss: modelProcess.TrainPreferenceRequest.shape.loss,
   HelloMessage: modelProcess.HelloMessage,
   ProgressMessage: modelProcess.ProgressMessage,

@@ -1,5 +1,6 @@
 /** What a study will take, from its configs alone: counts first, time by a stated rate. Pure. */
 import type { ExperimentConfig } from '../contract/config.ts';
+import { QUESTION_STRATEGIES, textsPerItem, trainingsOf } from '../contract/config-strategies.ts';
 import type { PaperResults } from '../contract/paper-results.ts';
 import type { PlannedRun } from '../contract/study.ts';
 
@@ -75,17 +76,22 @@ function textsOf(config: ExperimentConfig, numImages: number): number {
   const { training_stages, infusion, rounds } = config;
   const pairs = training_stages.includes('preference_training') ? pairsOf(config, numImages) : 0;
   const describes = training_stages.includes('infused_training') && infusion?.describe === 'policy';
-  return rounds * (2 * pairs + (describes ? (infusion.num_examples ?? 0) : 0));
+  return rounds * (textsPerItem(config) * pairs + (describes ? (infusion.num_examples ?? 0) : 0));
 }
 
 function examplesOf(config: ExperimentConfig, numImages: number): number {
-  const { training_stages, infusion, rounds, preference_training, infused_training } = config;
+  const { strategy, training_stages, infusion, rounds, preference_training, infused_training } =
+    config;
   const pairs = training_stages.includes('preference_training') ? pairsOf(config, numImages) : 0;
   const examples = training_stages.includes('infused_training') ? (infusion?.num_examples ?? 0) : 0;
-  return rounds * (pairs * preference_training.num_epochs + examples * infused_training.num_epochs);
+  // One training passes over its examples as often as over its pairs.
+  const epochs = strategy === 'single-stage' ? preference_training : infused_training;
+  return rounds * (pairs * preference_training.num_epochs + examples * epochs.num_epochs);
 }
 
-function pairsOf({ preference, images }: ExperimentConfig, numImages: number): number {
+function pairsOf(config: ExperimentConfig, numImages: number): number {
+  const { preference, images, infusion, strategy } = config;
+  if (QUESTION_STRATEGIES.includes(strategy)) return infusion?.num_examples ?? 0;
   const available = images.max_images ?? numImages;
   return Math.min(preference.images_per_round ?? available, available);
 }
@@ -100,9 +106,10 @@ function evaluatedImagesOf(config: ExperimentConfig): number {
 }
 
 /** The base of a round is the end of the one before, so it is evaluated once. */
-function policiesOf({ evaluation, training_stages, rounds }: ExperimentConfig): number {
+function policiesOf(config: ExperimentConfig): number {
+  const { evaluation, rounds } = config;
   const trained = evaluation.policies.filter((policy) =>
-    training_stages.some((stage) => stage === policy),
+    trainingsOf(config).some((stage) => stage === policy),
   ).length;
   return (evaluation.policies.includes('base') ? 1 : 0) + rounds * trained;
 }

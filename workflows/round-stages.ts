@@ -50,13 +50,27 @@ export class RoundStages {
     return preference_pairs;
   }
 
-  /** DPO with the likelihood term; the reference is `policy`, which wrote the pairs. */
-  async preferenceTraining(policy: Policy, pairs: ArtifactRef): Promise<Policy> {
+  /**
+   * The strategy's loss on the pairs; the reference is `policy`, which wrote them.
+   *
+   * @param examples - Infused examples that are learnt beside them.
+   */
+  async preferenceTraining(
+    policy: Policy,
+    pairs: ArtifactRef,
+    examples?: ArtifactRef,
+  ): Promise<Policy> {
     const { config, round } = this.#context.input;
     const { adapter, summary } = await this.#context.gate.pass(() => {
       this.#context.stages.begin('preference_training');
       return training.trainPreference.executeWithOptions(this.#summary('preference training'), [
-        { config, round, policy, preference_pairs: pairs },
+        {
+          config,
+          round,
+          policy,
+          preference_pairs: pairs,
+          ...(examples === undefined ? {} : { infused_examples: examples }),
+        },
       ]);
     });
     this.#finish('preference_training', { adapter_preference_training: adapter }, summary);

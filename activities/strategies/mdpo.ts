@@ -2,7 +2,8 @@
  * `mdpo`: DPO that has to look (arXiv:2406.11839): the same chosen text is to be likelier on the clean image
  * than on a corrupted one, and an anchor keeps it from getting unlikely on both. STIC has such images.
  */
-import { type ExperimentConfig, strategyOptions } from '../../contract/config.ts';
+import type { ExperimentConfig } from '../../contract/config.ts';
+import { strategyOptions } from '../../contract/config-strategies.ts';
 import type { Corruption, ImageRecord, PreferenceDraw } from '../../contract/records.ts';
 import { drawRicherCorruption, drawsFor } from '../corruption-draws.ts';
 import { drawCorruption } from '../preference-draws.ts';

@@ -2,7 +2,8 @@
  * `povid`: given answers against the same with hallucinations in them, and against the tokens that a noisy image
  * would pick (arXiv:2402.11411; YiyangZhou/POVID tool/dpo_trainer_inherent.py). The model writes nothing.
  */
-import { type ExperimentConfig, strategyOptions } from '../../contract/config.ts';
+import type { ExperimentConfig } from '../../contract/config.ts';
+import { strategyOptions } from '../../contract/config-strategies.ts';
 import type { Question, QuestionDraw } from '../../contract/questions.ts';
 import type { Corruption, DroppedPair, PreferencePair } from '../../contract/records.ts';
 import type { RunConfig } from '../../contract/run-config.ts';

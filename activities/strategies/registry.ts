@@ -6,6 +6,7 @@ import { mdpo } from './mdpo.ts';
 import { positiveOnly } from './positive-only.ts';
 import { povid } from './povid.ts';
 import { rpo } from './rpo.ts';
+import { singleStage } from './single-stage.ts';
 import { spin } from './spin.ts';
 import { sticPaper } from './stic-paper.ts';
 import { sticReleased } from './stic-released.ts';
@@ -20,6 +21,7 @@ const STRATEGIES = {
   spin,
   povid,
   rpo,
+  'single-stage': singleStage,
 } as const satisfies Record<StrategyName, Strategy>;
 
 export function strategyOf({ strategy }: ExperimentConfig): Strategy {

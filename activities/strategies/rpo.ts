@@ -3,7 +3,8 @@
  * a known answer, right against wrong ones, with a length-normalised likelihood of the right one.
  */
 import { normalizeAnswer } from '../../benchmarks/exact-match.ts';
-import { type ExperimentConfig, strategyOptions } from '../../contract/config.ts';
+import type { ExperimentConfig } from '../../contract/config.ts';
+import { strategyOptions } from '../../contract/config-strategies.ts';
 import type { Question, QuestionDraw } from '../../contract/questions.ts';
 import type { DroppedPair, PreferencePair } from '../../contract/records.ts';
 import type { RunConfig } from '../../contract/run-config.ts';

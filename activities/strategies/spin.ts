@@ -2,7 +2,8 @@
  * `spin`: self-play (arXiv:2401.01335). The answers of an instruction set against the opponent's own; the opponent
  * is a frozen policy by name, the one that the round starts with or the base, and is the reference too.
  */
-import { type ExperimentConfig, strategyOptions } from '../../contract/config.ts';
+import type { ExperimentConfig } from '../../contract/config.ts';
+import { strategyOptions } from '../../contract/config-strategies.ts';
 import type { Question } from '../../contract/questions.ts';
 import type { PreferencePair } from '../../contract/records.ts';
 import type { RunConfig } from '../../contract/run-config.ts';

@@ -2,7 +2,7 @@
  * `stic-released`: what the authors' code does (STIC 993734e), for audits; each defect is a switch in
  * `strategy_options.stic_released`. Its reference is always the base (dpo_trainer.py:245-251).
  */
-import { strategyOptions } from '../../contract/config.ts';
+import { strategyOptions } from '../../contract/config-strategies.ts';
 import type { Corruption, PreferenceDraw } from '../../contract/records.ts';
 import { cleanImage } from '../image-intake.ts';
 import { descriptions } from './descriptions.ts';

@@ -76,4 +76,8 @@ export interface AnsweredShard {
 }
 
 /** The part of a training request that a strategy decides. */
-export type PairTraining = Pick<TrainPreferenceRequest, 'loss' | 'objective' | 'reference'>;
+export interface PairTraining
+  extends Pick<TrainPreferenceRequest, 'loss' | 'objective' | 'reference'> {
+  /** Of infused examples that are learnt beside the pairs; absent = none are. */
+  readonly infused_weight?: number;
+}

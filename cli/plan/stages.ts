@@ -1,6 +1,11 @@
 /** What a run of a config will do, stage by stage: items, texts to generate, optimizer steps. Pure. */
 import type { Stage } from '../../contract/api.ts';
 import type { ExperimentConfig } from '../../contract/config.ts';
+import {
+  QUESTION_STRATEGIES,
+  textsPerItem,
+  trainingsOf,
+} from '../../contract/config-strategies.ts';
 
 /** What the sources of a config hold; null = not counted. */
 export interface SourceCounts {
@@ -47,14 +52,17 @@ export function totalOf(
 
 function preferenceStages(
   config: ExperimentConfig,
-  { images }: SourceCounts,
+  { images, instructions }: SourceCounts,
   round: number,
 ): PlannedStage[] {
   if (!config.training_stages.includes('preference_training')) return [];
-  const items = least(least(images, config.images.max_images), config.preference.images_per_round);
+  // Questions are counted by their records: with turns: every there are more.
+  const items = QUESTION_STRATEGIES.includes(config.strategy)
+    ? least(instructions, config.infusion?.num_examples ?? null)
+    : least(least(images, config.images.max_images), config.preference.images_per_round);
+  const texts = times(items, textsPerItem(config));
   return [
-    // A chosen and a rejected text for each image.
-    { round, stage: 'preference', items, texts: times(items, 2), optimizer_steps: null },
+    { round, stage: 'preference', items, texts, optimizer_steps: null },
     training(config, 'preference_training', round, items),
   ];
 }
@@ -70,7 +78,9 @@ function infusionStages(
   const texts = infusion.describe === 'policy' ? items : 0;
   return [
     { round, stage: 'infusion', items, texts, optimizer_steps: null },
-    training(config, 'infused_training', round, items),
+    ...(trainingsOf(config).includes('infused_training')
+      ? [training(config, 'infused_training', round, items)]
+      : []),
   ];
 }
 
@@ -91,10 +101,11 @@ function evaluationStages(
   { sets }: SourceCounts,
   round: number,
 ): PlannedStage[] {
-  const { evaluation, training_stages } = config;
+  const { evaluation } = config;
+  const trainings = trainingsOf(config);
   const policies = evaluation.policies.filter((policy) =>
     // From the second round on, the policy at the start has been evaluated at the end of the one before.
-    policy === 'base' ? round === 1 : training_stages.includes(policy),
+    policy === 'base' ? round === 1 : trainings.includes(policy),
   ).length;
   if (evaluation.sets.length === 0 || policies === 0) return [];
   let items: number | null = 0;

@@ -260,6 +260,22 @@ class PovidObjective(BaseModel):
     noisy_weight: Annotated[StrictFloat, Field(ge=0.0)]
 
 
+class InfusedBeside(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    examples_path: Annotated[
+        StrictStr,
+        Field(
+            description="absolute path, resolved by the worker from a reference",
+            min_length=1,
+        ),
+    ]
+    image_roots: ImageRoots
+    weight: Annotated[StrictFloat, Field(gt=0.0)]
+
+
 class PreferenceLoss(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -896,6 +912,10 @@ class TrainPreferenceRequest(BaseModel):
         Field(
             description="absent = the policy in `adapter`, frozen; base = without it"
         ),
+    ] = None
+    infused: Annotated[
+        InfusedBeside | None,
+        Field(description="infused examples that are learnt in the same training"),
     ] = None
     optimization: OptimizationSpec
 

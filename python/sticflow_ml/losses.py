@@ -169,6 +169,19 @@ def preference_metrics(policy: PairLogps, reference: PairLogps, *, beta: float) 
     return {name: float(value_B.double().sum()) for name, value_B in per_pair.items()}
 
 
+def infused_share(
+    logps_BN: torch.Tensor, is_learnt_BN: torch.Tensor, *, batch: GlobalBatch
+) -> torch.Tensor:
+    """Share in the loss of examples that are learnt beside pairs: mean cross-entropy of each, summed.
+
+    Divided by the pairs of the global batch, so that an example and a pair weigh alike.
+
+    Example: means 2 and 1 over 2 and 4 tokens, 4 pairs: 3/4.
+    """
+    sums_B = logps_BN.masked_fill(~is_learnt_BN, 0.0).sum(dim=-1)
+    return -(sums_B / is_learnt_BN.sum(dim=-1)).sum() / batch.num_examples
+
+
 def answer_loss(logps_T: torch.Tensor, *, batch: GlobalBatch) -> torch.Tensor:
     """Share of this micro-batch in the mean cross-entropy over all answer tokens of a global batch."""
     return -logps_T.sum() / batch.num_target_tokens

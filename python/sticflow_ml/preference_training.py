@@ -20,10 +20,11 @@ from sticflow_ml.invariants import check_start
 from sticflow_ml.lifeline import Lifeline
 from sticflow_ml.lines import read_records
 from sticflow_ml.losses import GlobalBatch
-from sticflow_ml.objective import example_order
+from sticflow_ml.objective import Objective, example_order
 from sticflow_ml.pair_scorer import CHOSEN
 from sticflow_ml.preparation import keep_fitting, prepare
 from sticflow_ml.protocol import Reporter
+from sticflow_ml.single_stage import with_examples
 from sticflow_ml.strategies.registry import open_strategy
 from sticflow_ml.strategies.strategy import Logps, PairStrategy
 from sticflow_ml.training import Training, require_one_image, run_training
@@ -48,7 +49,7 @@ def train_preference(
     for pair in pairs:
         require_one_image(pair.pair_id, [*pair.prompt, *pair.chosen])
 
-    def prepare_pairs(training: Training) -> tuple[Pairs, dict[str, Any]]:
+    def prepare_pairs(training: Training) -> tuple[Objective, dict[str, Any]]:
         strategy = open_strategy(request, training, pairs[0])
         lines = _reference_lines(request, training, strategy, pairs)
         kept, facts = keep_fitting(
@@ -62,11 +63,15 @@ def train_preference(
         )
         if _starts_at_reference(request):
             objective.check_start(training)
-        return objective, {
+        facts = {
             **facts,
             "forward": strategy.forward,
             "forward_reason": strategy.forward_reason,
         }
+        if request.infused is None:
+            return objective, facts
+        both, more = with_examples(objective, training, request.infused)
+        return both, {**facts, **more}
 
     run_training(
         request,

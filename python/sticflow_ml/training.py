@@ -240,6 +240,10 @@ def _identity(request: TrainRequest, data_path: Path) -> dict[str, Any]:
     """
     settings = request.model_dump(mode="json", exclude=_WHERE | _PATHS, exclude_unset=True)
     settings["optimization"].pop("world_size", None)
+    infused = getattr(request, "infused", None)
+    if infused is not None:
+        sha256 = sha256_of_file(Path(infused.examples_path))
+        settings["infused"] = {"weight": infused.weight, "data_sha256": sha256}
     return {**settings, **_policy_and_data(request, data_path)}
 
 

@@ -26,6 +26,8 @@ from training_parts import preference_request
 
 NUM_KILLS = int(os.environ.get("STICFLOW_TRAINING_KILLS", "3"))
 COMMANDS = ["train_preference", "train_infused"]
+# The third has both kinds of examples in one training.
+TRAININGS = [*COMMANDS, "train_preference with examples"]
 NUM_EXAMPLES = 6
 # Dropout, so that a resume with another draw would show.
 LORA_WITH_DROPOUT = {**LORA, "dropout": 0.1}
@@ -45,7 +47,8 @@ NUM_PASSES = {
 
 @pytest.fixture
 def request_for(checkpoints: dict[str, Path], pictures: Path, tmp_path: Path):
-    def build(name: str, command: str) -> dict[str, Any]:
+    def build(name: str, training: str) -> dict[str, Any]:
+        command = training.split()[0]
         preference = preference_request(
             checkpoints["llava"],
             pictures,
@@ -54,9 +57,13 @@ def request_for(checkpoints: dict[str, Path], pictures: Path, tmp_path: Path):
             lora=LORA_WITH_DROPOUT,
             optimization=OPTIMIZATION,
         )
-        if command == "train_preference":
+        if training == "train_preference":
             return preference
         examples = write_lines(tmp_path / name / "examples.jsonl", example_rows(NUM_EXAMPLES))
+        if command == "train_preference":
+            roots = preference["image_roots"]
+            infused = {"examples_path": str(examples), "image_roots": roots, "weight": 1.0}
+            return {**preference, "infused": infused}
         same = ("image_roots", "lora", "optimization")
         return work_request(
             command,
@@ -92,21 +99,21 @@ def _finished(request: dict[str, Any]) -> dict[str, str]:
     return output_hashes(Path(request["work_dir"]))
 
 
-@pytest.mark.parametrize("command", COMMANDS)
+@pytest.mark.parametrize("training", TRAININGS)
 def test_a_training_killed_at_random_places_ends_with_the_same_bytes(
-    request_for, command: str, capsys: pytest.CaptureFixture[str]
+    request_for, training: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    undisturbed = _finished(request_for("undisturbed", command))
+    undisturbed = _finished(request_for("undisturbed", training))
     different = []
-    for number, place in enumerate(_places(command, NUM_KILLS)):
-        request = request_for(f"killed-{number}", command)
+    for number, place in enumerate(_places(training.split()[0], NUM_KILLS)):
+        request = request_for(f"killed-{number}", training)
         assert _attempt(request, place) is None, f"{place} was never reached"
         if _finished({**request, "attempt": 2}) != undisturbed:
             different.append(place)
 
     with capsys.disabled():
         same = NUM_KILLS - len(different)
-        print(f" {command}: {NUM_KILLS} kills, {same} identical", end=" ")  # noqa: T201 - the figure
+        print(f" {training}: {NUM_KILLS} kills, {same} identical", end=" ")  # noqa: T201 - the figure
     assert different == []
 
 

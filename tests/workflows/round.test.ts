@@ -103,6 +103,30 @@ describe.concurrent('a round', () => {
     expect(run.inputsOf('trainPreference')).toHaveLength(1);
   });
 
+  it('hands pairs and examples of the start policy to one training where the plan says so', async () => {
+    const { run, status } = await orchestra.play({
+      plan: { ...unmeasured, single_stage: true, shard_size: 100 },
+    });
+
+    expect(run.inputsOf('trainInfused')).toEqual([]);
+    const [trained, ...more] = run.inputsOf('trainPreference');
+    expect(more).toEqual([]);
+    expect(trained).toMatchObject({
+      policy: { adapter: null },
+      preference_pairs: { kind: 'preference_pairs' },
+      infused_examples: { kind: 'infused_examples' },
+    });
+    expect(run.inputsOf('collectInfusedExamples')).toMatchObject([{ policy: { adapter: null } }]);
+    expect(status.stages).toMatchObject([
+      { stage: 'ingest', state: 'done' },
+      { stage: 'preference', state: 'done' },
+      { stage: 'preference_training', state: 'done' },
+      { stage: 'infusion', state: 'done' },
+      { stage: 'infused_training', state: 'skipped' },
+      { stage: 'evaluation' },
+    ]);
+  });
+
   it('leaves out a training stage that the config does not name, and says so', async () => {
     const { run, status } = await orchestra.play({
       plan: { training_stages: ['infused_training'] },

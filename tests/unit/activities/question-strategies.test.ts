@@ -80,6 +80,17 @@ test('without an instruction set such a strategy is refused before anything runs
   }
 });
 
+test('single-stage is refused without the stage whose examples it learns', () => {
+  const checked = ExperimentConfig.safeParse({
+    name: 'test',
+    strategy: 'single-stage',
+    model: { source: 'builtin:scenes/model' },
+    images: { source: 'builtin:scenes/images/unlabelled' },
+    training_stages: ['preference_training'],
+  });
+  expect(checked.error?.issues).toMatchObject([{ path: ['strategy'] }]);
+});
+
 describe('spin', () => {
   test('asks the first question of each record and sets the given answer against the own', async () => {
     const { deps, shards } = await fanOut({ strategy: 'spin' });

@@ -45,6 +45,11 @@ describe('stic-paper', () => {
   });
 });
 
+test('a config with options of one strategy keeps the run id that it had before there were others', () => {
+  const config = configOf({ strategy: 'mdpo', strategy_options: { mdpo: { anchor: 0.1 } } });
+  expect(Object.keys(config.strategy_options ?? {})).toEqual(['stic_released', 'mdpo']);
+});
+
 test('dpo makes the pairs of the paper and leaves out the likelihood', () => {
   expect(trainingOf({ strategy: 'dpo', preference_training: { nll_reduction: 'token' } })).toEqual({
     loss: { beta: 0.1, chosen_nll_weight: 0, nll_reduction: 'token' },

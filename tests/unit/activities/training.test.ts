@@ -136,6 +136,47 @@ describe('trainPreference', () => {
   });
 });
 
+describe('trainPreference of single-stage', () => {
+  const knobs: Partial<ExperimentConfigInput> = {
+    strategy: 'single-stage',
+    training_stages: ['preference_training', 'infused_training'],
+    infusion: {
+      instructions: 'builtin:scenes/instructions.json',
+      image_root: 'builtin:scenes/images',
+    },
+  };
+
+  it('learns the infused examples beside the pairs, and they are part of the key', async () => {
+    const gpu = await gpuWorkspace();
+    const subject = await pairsOf(gpu, knobs);
+    const instructions = await gpu.artifact('instructions', 'instructions.jsonl', [{ image: 1 }]);
+    const examples = async (list: number[]) =>
+      gpu.artifact('infused_examples', 'examples.jsonl', list, [instructions]);
+    const [some, others] = [await examples([1, 2]), await examples([3])];
+
+    const first = await gpu.activities.trainPreference({ ...subject, infused_examples: some });
+    const second = await gpu.activities.trainPreference({ ...subject, infused_examples: others });
+
+    expect(await madeFrom(gpu, first.adapter)).toMatchObject({ infused: { weight: 1 } });
+    expect(second.adapter.key).not.toBe(first.adapter.key);
+  });
+
+  it('refuses pairs without examples, and examples that no strategy asked for', async () => {
+    const gpu = await gpuWorkspace();
+    const alone = gpu.activities.trainPreference(await pairsOf(gpu, knobs));
+    await expect(alone).rejects.toMatchObject({ type: 'ConfigInvalid' });
+    const instructions = await gpu.artifact('instructions', 'instructions.jsonl', [{ image: 1 }]);
+    const infused_examples = await gpu.artifact(
+      'infused_examples',
+      'examples.jsonl',
+      [1],
+      [instructions],
+    );
+    const unasked = gpu.activities.trainPreference({ ...(await pairsOf(gpu)), infused_examples });
+    await expect(unasked).rejects.toMatchObject({ type: 'ConfigInvalid' });
+  });
+});
+
 describe('trainInfused', () => {
   it('continues the adapter of the policy', async () => {
     const gpu = await gpuWorkspace();
