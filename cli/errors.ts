@@ -218,36 +218,7 @@ export function cannotOpen(program: string, file: string): CliError {
   );
 }
 
-export function noPolicyYet(run: string): CliError {
-  return new CliError(
-    'Refused',
-    `Expected a run with a finished round, got ${run}, which has none. Wait for one with \`sticflow watch ${run}\`.`,
-    EXIT.refused,
-  );
-}
-
 /** @param why - a clause */
-export function badPolicy(spec: string, why: string): CliError {
-  return new CliError(
-    'PolicyNotFound',
-    `Expected a policy of a run, such as scenes-1f2e3d4c5b:1:infused_training, got "${spec}": ${why}. \`sticflow result RUN\` shows rounds and policies.`,
-    EXIT.usage,
-  );
-}
-
-/** A policy that exists and was not measured. `others` were, in the same round. */
-export function notScored(name: string, policy: string, others: readonly string[]): CliError {
-  const hint =
-    others.length === 0
-      ? 'Its config has no evaluation set.'
-      : `Scored in that round: ${others.join(', ')}.`;
-  return new CliError(
-    'NotScored',
-    `Expected scores of ${policy} for ${name}, there are none. ${hint} \`sticflow eval --model ${name}\` measures it.`,
-    EXIT.usage,
-  );
-}
-
 export function describeFailed(error: unknown): unknown {
   if (!(error instanceof WorkflowFailedError)) return error;
   const { type, message } = failureOf(error);

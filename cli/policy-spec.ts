@@ -2,7 +2,7 @@
 import type { ArtifactRef } from '../contract/artifact.ts';
 import { EvaluatedPolicy, type Policy, RoundResult, type RunStatus } from '../contract/status.ts';
 import type { Store } from '../store/store.ts';
-import { badPolicy, noPolicyYet } from './errors.ts';
+import { badPolicy, noPolicyYet } from './policy-errors.ts';
 
 export interface PolicySpec {
   readonly runId: string;

@@ -41,7 +41,9 @@ function rowsOf(benchmark: string, figures: BenchmarkFigures): string[][] {
     const [one, other] = [at(official.metrics, path), at(robust.metrics, path)];
     return one === undefined ? [] : [[path, one, other === one ? '' : (other ?? '')]];
   });
-  const unparsed = [official.unparsed, robust.unparsed].map((count) => `${count}/${num_items}`);
+  // MMBench asks a question once a rotation: its answers are more than its items.
+  const outOf = benchmark === 'mmbench' ? ' answers' : `/${num_items}`;
+  const unparsed = [official.unparsed, robust.unparsed].map((count) => `${count}${outOf}`);
   return [
     ...shown,
     ['unparsed', unparsed[0] ?? '', unparsed[0] === unparsed[1] ? '' : (unparsed[1] ?? '')],

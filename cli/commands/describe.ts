@@ -10,8 +10,9 @@ import type { DescribeInput } from '../../contract/workflows.ts';
 import { registerSource } from '../../store/sources.ts';
 import { openStore } from '../../store/store.ts';
 import { type CommonOptions, type Context, newCommand, type Shell } from '../command.ts';
-import { describeFailed, noPolicyYet } from '../errors.ts';
+import { describeFailed } from '../errors.ts';
 import type { Outcome } from '../output.ts';
+import { noPolicyYet } from '../policy-errors.ts';
 import { bringUpWorkers, startSession } from '../session.ts';
 import { knownStatus } from './status.ts';
 

@@ -5,8 +5,9 @@ import { OFFICIAL_BENCHMARKS } from '../../contract/config-evaluation.ts';
 import { openStore } from '../../store/store.ts';
 import { type CommonOptions, type Context, collect, newCommand, type Shell } from '../command.ts';
 import { loadConfigText } from '../config/load.ts';
+import { adapterOfPolicy, unknownModel } from '../policy-errors.ts';
 import { findPolicy, parsePolicySpec } from '../policy-spec.ts';
-import { readRun } from '../run-file.ts';
+import { listRuns, readRun } from '../run-file.ts';
 import { startAndFollow } from './run.ts';
 import { knownStatus } from './status.ts';
 
@@ -83,7 +84,7 @@ async function configText(context: Context, options: EvalOptions): Promise<strin
     name: 'eval',
     ...knobs.experiment,
     training_stages: [],
-    model: { ...model, ...(options.adapter === undefined ? {} : { adapter: options.adapter }) },
+    model,
     images: { source: null },
     evaluation: {
       ...knobs.evaluation,
@@ -101,30 +102,39 @@ interface ChosenModel {
   readonly knobs: { readonly experiment: object; readonly evaluation: object };
 }
 
-/** A policy of a run comes with all settings of that run, so that scores can be compared with its own. */
-async function modelOf(context: Context, { model }: EvalOptions): Promise<ChosenModel> {
+async function modelOf(context: Context, { model, adapter }: EvalOptions): Promise<ChosenModel> {
   if (/^(?:builtin|hub):/.test(model) || existsSync(model) || /[/\\]/.test(model)) {
-    return { model: { source: model }, knobs: { experiment: {}, evaluation: {} } };
+    const chosen = { source: model, ...(adapter === undefined ? {} : { adapter }) };
+    return { model: chosen, knobs: { experiment: {}, evaluation: {} } };
   }
-  const spec = parsePolicySpec(model);
+  // A policy has the adapter that its run gave it; with another one it would be another policy.
+  if (adapter !== undefined) throw adapterOfPolicy(model);
+  return await policyOf(context, model);
+}
+
+/** A policy of a run comes with all settings of that run, so that scores can be compared with its own. */
+async function policyOf(context: Context, name: string): Promise<ChosenModel> {
+  const spec = parsePolicySpec(name);
+  const run = await readRun(context.workspace, spec.runId);
+  if (run === null) throw await neitherModelNorRun(context.workspace, name);
   const { status } = await knownStatus(context, spec.runId);
   const store = openStore(context.workspace);
   const { policy } = await findPolicy(store, status, spec);
-  const run = await readRun(context.workspace, spec.runId);
-  const config = run?.config;
   const adapter = policy.adapter === null ? {} : { adapter: store.directory(policy.adapter) };
-  const { max_new_tokens, num_bootstrap } = config?.evaluation ?? {};
+  const { model, seed, prompts, generation, evaluation } = run.config;
+  const { max_new_tokens, num_bootstrap, describe_blind, judge } = evaluation;
   return {
-    model: { ...config?.model, ...adapter },
+    model: { ...model, ...adapter },
     knobs: {
-      experiment: {
-        seed: config?.seed,
-        prompts: config?.prompts,
-        generation: config?.generation,
-      },
-      evaluation: { max_new_tokens, num_bootstrap },
+      experiment: { seed, prompts, generation },
+      evaluation: { max_new_tokens, num_bootstrap, describe_blind, judge },
     },
   };
+}
+
+async function neitherModelNorRun(workspace: string, name: string): Promise<Error> {
+  const runs = (await listRuns(workspace)).map(({ run_id }) => run_id);
+  return unknownModel(name, runs);
 }
 
 function setOf({ name, data }: Benchmark, limit: number | undefined): object {

@@ -6,7 +6,7 @@ import { QuestionRecord } from '../../contract/records.ts';
 import type { EvaluatedPolicy } from '../../contract/status.ts';
 import { readManifest } from '../../store/manifest.ts';
 import type { Store } from '../../store/store.ts';
-import { notScored } from '../errors.ts';
+import { notScored } from '../policy-errors.ts';
 import type { FoundPolicy } from '../policy-spec.ts';
 
 /** One set of one side. */

@@ -1,0 +1,166 @@
+/** `sticflow eval` on benchmarks as users have them, and on the three ways to name what is measured. */
+import { mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
+import { readRun } from '../../cli/run-file.ts';
+import { ArtifactRef } from '../../contract/artifact.ts';
+import { BenchmarkFigures, ScoredItem } from '../../contract/measures.ts';
+import { artifactDir } from '../../store/layout.ts';
+import { llavaPlayground, mmbenchTable } from './drawn-benchmarks.ts';
+import { Workspace } from './workspace.ts';
+
+const PARQUET = resolve(import.meta.dirname, '../fixtures/parquet/drawn');
+
+/** The same bytes on any machine, and short texts: the embedded model has never seen such questions. */
+const EXACTLY = ['dtype=float32', 'device=cpu', 'num_threads=1'].map((knob) => `model.${knob}`);
+const SHORT = ['evaluation.max_new_tokens=24', 'evaluation.num_bootstrap=100'];
+
+const Result = z.object({
+  run_id: z.string(),
+  rounds: z.tuple([
+    z.object({
+      scores: z.array(
+        z.object({
+          set: z.string(),
+          scores: ArtifactRef,
+          figures: z.array(BenchmarkFigures),
+        }),
+      ),
+      artifacts: z.record(z.string(), ArtifactRef),
+    }),
+  ]),
+});
+type Result = z.infer<typeof Result>;
+
+let workspace: Workspace;
+let folder: string;
+
+beforeAll(async () => {
+  workspace = new Workspace();
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'sticflow-benchmarks-')));
+  await llavaPlayground(join(folder, 'eval'));
+  await mmbenchTable(join(folder, 'LMUData'));
+});
+
+afterAll(async () => {
+  await workspace[Symbol.asyncDispose]();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function overrides(...values: string[]): string[] {
+  return values.flatMap((value) => ['--set', value]);
+}
+
+async function evaluated(...args: string[]): Promise<Result> {
+  return Result.parse(await workspace.json(['eval', ...args]));
+}
+
+/** Of one set, in the order of the file. */
+function itemsOf(result: Result, set: string): Extract<ScoredItem, { type: 'answer' }>[] {
+  const file = join(directoryOf(result, set), 'items.jsonl');
+  const lines = readFileSync(file, 'utf8').trim().split('\n');
+  return lines
+    .map((line) => ScoredItem.parse(JSON.parse(line)))
+    .filter((item) => item.type === 'answer');
+}
+
+function directoryOf(result: Result, set: string): string {
+  const found = result.rounds[0].scores.find((each) => each.set === set);
+  if (found === undefined) throw new Error(`no scores of ${set}`);
+  return artifactDir(workspace.dir, 'scores', found.scores.key);
+}
+
+test('the three forms that users have are asked, answered and scored as their own scorers do it', async () => {
+  const data = {
+    pope: join(folder, 'eval'),
+    scienceqa: join(folder, 'eval'),
+    mmbench: join(folder, 'LMUData'),
+    chartqa: PARQUET,
+  };
+  const named = Object.entries(data).map(([name, path]) => `${name}=${path}`);
+
+  const result = await evaluated(
+    ...['--model', 'builtin:scenes/model', '--benchmarks', named.join(',')],
+    ...overrides(...EXACTLY, ...SHORT),
+  );
+
+  const numbers = Object.entries(data).map(([set]) => {
+    const items = itemsOf(result, set);
+    const images = new Set(items.flatMap(({ image_id }) => image_id ?? []));
+    expect(items.every(({ text, score }) => text !== '' && score !== null)).toBe(true);
+    return [set, items.filter(({ mode }) => mode === 'direct').length, items.length, images.size];
+  });
+  // Direct answers, answers with both modes, pictures; MMBench counts its four rows as two questions.
+  expect(numbers).toEqual([
+    ['pope', 6, 12, 2],
+    ['scienceqa', 2, 4, 1],
+    ['mmbench', 2, 4, 2],
+    ['chartqa', 3, 6, 2],
+  ]);
+  // A question without a picture is asked as it is, in both modes.
+  const legs = itemsOf(result, 'scienceqa').filter(({ image_id }) => image_id === null);
+  expect(legs.map(({ description }) => description)).toEqual([null, null]);
+  expect(new Set(legs.map(({ prompt }) => prompt)).size).toBe(1);
+
+  // What is written beside is what `sticflow score` reads from the user's own folder.
+  for (const { set, figures } of result.rounds[0].scores) {
+    for (const { answers_file, official } of figures.filter(({ mode }) => mode === 'dar')) {
+      const { metrics, unparsed } = await workspace.json([
+        ...['score', set, '--data', scoredFrom(data, set), '--parser', 'official'],
+        ...['--answers', join(directoryOf(result, set), answers_file)],
+      ]);
+      expect(metrics).toMatchObject(z.record(z.string(), z.unknown()).parse(official.metrics));
+      expect(unparsed).toBe(official.unparsed);
+    }
+  }
+});
+
+/** `score` takes the benchmark's own folder. */
+function scoredFrom(data: Readonly<Record<string, string>>, set: string): string {
+  return set === 'pope' || set === 'scienceqa' ? join(data[set] ?? '', set) : (data[set] ?? '');
+}
+
+test('a policy of a run and its adapter by its path are one policy, other than the model beneath', async () => {
+  const trained = Result.parse(
+    await workspace.json([
+      ...['run', 'scenes-smoke'],
+      ...overrides('rounds=1', 'training_stages=["preference_training"]', 'evaluation.sets=[]'),
+      // Far enough from the model beneath for other answers.
+      ...overrides('preference_training.learning_rate=0.02', 'evaluation.max_new_tokens=24'),
+      ...overrides('evaluation.describe_blind=true', 'evaluation.num_bootstrap=100'),
+      ...overrides('evaluation.judge.kind=replay', 'evaluation.judge.model=gpt-4-0613'),
+    ]),
+  );
+  const adapter = trained.rounds[0].artifacts['adapter_preference_training'];
+  const path = artifactDir(workspace.dir, 'adapter', adapter?.key ?? '');
+  const asked = ['--benchmarks', `pope=${join(folder, 'eval')},scenes`, '--limit', '4'];
+  const settings = overrides(...EXACTLY, ...SHORT, 'evaluation.describe_blind=true');
+  const model = ['--model', 'builtin:scenes/model'];
+  const policy = `${trained.run_id}:1:preference_training`;
+
+  const ofRun = await evaluated('--model', policy, ...asked);
+  const byPath = await evaluated(...model, '--adapter', path, ...asked, ...settings);
+  const beneath = await evaluated(...model, ...asked, ...settings);
+
+  for (const set of ['pope', 'scenes']) {
+    expect(itemsOf(ofRun, set)).toEqual(itemsOf(byPath, set));
+    expect(itemsOf(ofRun, set)).not.toEqual(itemsOf(beneath, set));
+  }
+  // The run described without the image, and so does what is measured with its settings.
+  const compared = await workspace.json(['compare', beneath.run_id, ofRun.run_id]);
+  expect(compared).toMatchObject({ refused: [], sets: [{ set: 'pope' }, { set: 'scenes' }] });
+
+  const settingsOf = async (runId: string) =>
+    (await readRun(workspace.dir, runId))?.config.evaluation.judge;
+  expect(await settingsOf(ofRun.run_id)).toEqual(await settingsOf(trained.run_id));
+  expect(await settingsOf(byPath.run_id)).toBeUndefined();
+
+  const both = await workspace.sticflow('eval', '--model', policy, '--adapter', path, ...asked);
+  expect(both.exitCode).toBe(2);
+  expect(both.stderr).toContain('has its own adapter');
+  const misspelt = await workspace.sticflow('eval', '--model', 'llava-1.5', ...asked);
+  expect(misspelt.exitCode).toBe(2);
+  expect(misspelt.stderr).toMatch(/checkpoint folder.*got "llava-1\.5".*scenes-smoke-/);
+});
