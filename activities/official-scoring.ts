@@ -2,7 +2,7 @@
  * An official benchmark scored as its own script scores it: the answers file is written, then read by both
  * parsers. Judgements that are missing are missing: then there is no figure, and no item has a score.
  */
-import { writeFile } from 'node:fs/promises';
+import { stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { fillSheet, sheetFileName } from '../benchmarks/answer-sheet.ts';
@@ -87,15 +87,22 @@ async function judgedFiles(
 ): Promise<JudgedFiles> {
   if (ref === undefined) return { answers, runs: [null], isPartial: null };
   const judging = await store.readJson(ref, 'judging.json', Judging);
-  const { scorer_files, official_failures, missing_by_reason, partial } = judging;
+  const { scorer_files } = judging;
   const inside = (name: string): string => join(store.directory(ref), name);
-  const unreadable = missing_by_reason.unreadable ?? 0;
   return {
     answers: scorer_files.answers === null ? answers : inside(scorer_files.answers),
     runs: scorer_files.judgements.length === 0 ? [null] : scorer_files.judgements.map(inside),
-    // As the official scripts have it, a reply that cannot be read counts.
-    isPartial: official_failures ? judging.counts.missing > unreadable : partial,
+    isPartial: isPartiallyJudged(judging),
   };
+}
+
+/** Where the config wants it, a reply that is of no use counts as in the official script. */
+function isPartiallyJudged(judging: Judging): boolean {
+  const { benchmark, official_failures, missing_by_reason, counts, partial } = judging;
+  // What MMBench's script does then is to draw an option, which is never done here.
+  if (!official_failures || benchmark === 'mmbench') return partial;
+  const { unreadable = 0, refused = 0 } = missing_by_reason;
+  return counts.missing > unreadable + refused;
 }
 
 /** Both parsers' readings; null where a judge has to read first and has not. */
@@ -112,6 +119,8 @@ async function scoreBoth(
   { answers, runs, isPartial }: JudgedFiles,
 ): Promise<BothScores | null> {
   if (isPartial === null && ALWAYS_JUDGED.includes(benchmark)) return null;
+  // Every question waits for a judgement: there is nothing that a scorer could read.
+  if (isPartial === true && (await stat(answers)).size === 0) return null;
   const score = SCORERS[benchmark];
   if (score === undefined) throw new Error(`no scorer of ${benchmark}`);
   const scoredBy = async (parser: ScoreFiles['parser']): Promise<BenchmarkScore> => {
@@ -194,17 +203,32 @@ function scoredItems(
   asked: readonly ReturnType<typeof askedItem>[],
   scored: BothScores | null,
 ): ScoredItem[] {
-  if (scored === null) return asked.map((item) => ({ ...item, parsed: null, score: null }));
+  if (scored === null) {
+    const items = asked.filter((item) => isMainRotation(benchmark, item));
+    return items.map((item) => ({ ...item, parsed: null, score: null }));
+  }
   const official = byQuestion(asked, scored.official.items);
   const robust = byQuestion(asked, scored.robust.items);
   return asked.flatMap((item): ScoredItem[] => {
     const own = official.get(item.item_id);
+    if (scored.isPartial) {
+      // The scorer knows nothing of an answer without a judgement; it was given all the same.
+      const isItem = own !== undefined || isMainRotation(benchmark, item);
+      return isItem ? [{ ...item, parsed: own?.parsed ?? null, score: null }] : [];
+    }
     if (own === undefined) return [];
     const robust_score = robust.get(item.item_id)?.score ?? null;
-    if (scored.isPartial) return [{ ...item, parsed: own.parsed, score: null }];
     const { parsed, score } = own;
     return [{ ...item, parsed, score, robust_score, ...weightOf(benchmark, own) }];
   });
+}
+
+function isMainRotation(
+  benchmark: OfficialBenchmark,
+  { item_id, mode }: ReturnType<typeof askedItem>,
+): boolean {
+  const question = item_id.slice(0, -`/${mode}`.length);
+  return familyOf(benchmark, question) === question;
 }
 
 /**

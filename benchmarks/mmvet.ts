@@ -43,7 +43,9 @@ export async function scoreMmvet(files: ScoreFiles): Promise<BenchmarkScore> {
   const answers = await readJsonFile(files.answers, Answers);
   const grades = await readJsonFile(files.judgements, Grades);
   const gradesOf = files.parser === 'official' ? recordedGrades : gradesReadAgain;
-  const numRuns = Math.max(1, Math.min(...Object.values(grades).map(({ score }) => score.length)));
+  const lengths = Object.values(grades).map(({ score }) => score.length);
+  // No grade at all is a run without grades, not endless runs.
+  const numRuns = lengths.length === 0 ? 1 : Math.max(1, Math.min(...lengths));
   const judged: Judged[] = [];
   const items: ItemScore[] = [];
   for (const [id, { capability }] of Object.entries(questions)) {

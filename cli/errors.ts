@@ -180,7 +180,7 @@ export function detachedDemo(): string {
 export function runCompleted(run: string): CliError {
   return new CliError(
     'Refused',
-    `Expected a run that failed or was cancelled, got ${run}, which is completed: nothing is left to do. See it with \`sticflow result ${run}\`.`,
+    `Expected a run that failed or was cancelled, or an evaluation whose judge has left answers out, got ${run}, which is completed: nothing is left to do. See it with \`sticflow result ${run}\`.`,
     EXIT.refused,
   );
 }

@@ -15,16 +15,17 @@ export interface StartedAs {
   readonly how: 'started' | 'attached' | 'again' | 'completed_before';
 }
 
-/** Starting is safe to repeat; a completed run is left as it is. */
+/** Starting is safe to repeat; a completed run is left as it is, unless it is to be taken up `again`. */
 export async function startRun(
   session: Session,
   config: ExperimentConfig,
   configName: string,
+  completed: 'left' | 'again' = 'left',
 ): Promise<StartedAs> {
   const runId = runIdOf(config);
   const before = await endingBefore(session, runId);
   if (before === 'running') return { runId, how: 'attached' };
-  if (before === 'completed') return { runId, how: 'completed_before' };
+  if (before === 'completed' && completed === 'left') return { runId, how: 'completed_before' };
   await recordRun(session.workspace, {
     schema_version: 1,
     run_id: runId,
@@ -40,7 +41,8 @@ export async function startRun(
       args: [{ config }],
       // Two starts at the same moment make one run.
       workflowIdConflictPolicy: 'USE_EXISTING',
-      workflowIdReusePolicy: 'ALLOW_DUPLICATE_FAILED_ONLY',
+      workflowIdReusePolicy:
+        completed === 'again' ? 'ALLOW_DUPLICATE' : 'ALLOW_DUPLICATE_FAILED_ONLY',
       staticSummary: summaryOf(config),
       typedSearchAttributes: [
         {

@@ -49,7 +49,7 @@ const Spending = z.strictObject({
   prices: Prices.nullable().default(null).describe('needed by max_money'),
 });
 
-const OpenaiJudge = z.strictObject({
+export const OpenaiJudge = z.strictObject({
   kind: z.literal('openai'),
   base_url: OpenAiEngineConfig.shape.base_url
     .default('https://api.openai.com/v1')

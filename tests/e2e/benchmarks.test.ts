@@ -8,6 +8,7 @@ import { readRun } from '../../cli/run-file.ts';
 import { ArtifactRef } from '../../contract/artifact.ts';
 import { BenchmarkFigures, ScoredItem } from '../../contract/measures.ts';
 import { artifactDir } from '../../store/layout.ts';
+import { startJudge } from '../unit/activities/judge-workspace.ts';
 import { llavaPlayground, mmbenchTable } from './drawn-benchmarks.ts';
 import { Workspace } from './workspace.ts';
 
@@ -163,4 +164,50 @@ test('a policy of a run and its adapter by its path are one policy, other than t
   const misspelt = await workspace.sticflow('eval', '--model', 'llava-1.5', ...asked);
   expect(misspelt.exitCode).toBe(2);
   expect(misspelt.stderr).toMatch(/checkpoint folder.*got "llava-1\.5".*scenes-smoke-/);
+});
+
+test('answers without a judgement have no figure and no comparison, until retry has them judged', async () => {
+  // Both modes wait for two reviews of two answers: the first eight requests come to nothing.
+  const first = Array.from({ length: 8 }, (_, index) => index + 1);
+  const judge = await startJudge({ faults: [{ at: first, does: 'fail', status: 503 }] });
+  const asked = ['kind=openai', `base_url=${judge.url}`, 'model=judge-1', 'api_key=null'];
+  const patience = ['num_runs=2', 'max_parallel=1', 'max_retries=0', 'max_attempts=1'];
+
+  const partial = await evaluated(
+    ...['--model', 'builtin:scenes/model', '--benchmarks', `llavabench=${join(folder, 'eval')}`],
+    ...overrides(...EXACTLY, ...SHORT),
+    ...overrides(...[...asked, ...patience].map((knob) => `evaluation.judge.${knob}`)),
+  );
+  const { run_id } = partial;
+  const refused = await workspace.json(['compare', run_id, run_id], 3);
+  const judged = Result.parse(await workspace.json(['retry', run_id]));
+
+  const counts = ({ rounds }: Result) =>
+    rounds[0].scores.flatMap(({ figures }) =>
+      figures.map(({ mode, num_judged, num_items }) => [mode, num_judged, num_items]),
+    );
+  expect(counts(partial)).toEqual([
+    ['direct', 0, 2],
+    ['dar', 0, 2],
+  ]);
+  expect(itemsOf(partial, 'llavabench').map(({ score }) => score)).toEqual([
+    null,
+    null,
+    null,
+    null,
+  ]);
+  expect(refused).toMatchObject({ sets: [], refused: [{ set: 'llavabench' }] });
+  expect(JSON.stringify(refused['refused'])).toContain('only 0 of 2 direct answers');
+  expect(counts(judged)).toEqual([
+    ['direct', 2, 2],
+    ['dar', 2, 2],
+  ]);
+  // The fake judge gives 8 to the reference and 4 to the model, each time.
+  expect(judged.rounds[0].scores[0]?.figures[0]?.official.metrics).toMatchObject({
+    runs: [{ all: { relative_score: 50 } }, { all: { relative_score: 50 } }],
+  });
+  // Nothing is left to judge, and nobody is asked.
+  const requests = judge.requests().length;
+  expect((await workspace.sticflow('retry', run_id)).exitCode).toBe(3);
+  expect(judge.requests()).toHaveLength(requests);
 });

@@ -13,7 +13,7 @@ async function drawn(background: string, rectangle: string): Promise<Buffer> {
     .toBuffer();
 }
 
-/** LLaVA's `playground/data/eval` with POPE and ScienceQA, of which one question has no picture. */
+/** LLaVA's `playground/data/eval` with POPE, LLaVA-Bench and ScienceQA, of which one question has no picture. */
 export async function llavaPlayground(folder: string): Promise<void> {
   const red = await drawn('#303030', '#e02020');
   const blue = await drawn('#f0f0f0', '#2020e0');
@@ -45,7 +45,28 @@ export async function llavaPlayground(folder: string): Promise<void> {
     'scienceqa/pid_splits.json': JSON.stringify({ train: [], test: ['7', '8'] }),
     'scienceqa/problems.json': JSON.stringify({ 7: colour, 8: legs }),
     'scienceqa/images/test/7/image.png': red,
+    ...llavaBench('llava-bench-in-the-wild', { '001.jpg': red, '002.jpg': blue }),
   });
+}
+
+/** A question about each picture, for a judge. */
+function llavaBench(
+  folder: string,
+  pictures: Readonly<Record<string, Buffer>>,
+): Record<string, string | Buffer> {
+  const images = Object.keys(pictures);
+  const asked = { category: 'conv', text: 'What is in the picture?' };
+  const questions = images.map((image, question_id) => ({ question_id, image, ...asked }));
+  const answers = images.map((_, question_id) => ({ question_id, text: 'A square.' }));
+  const files = {
+    'questions.jsonl': jsonLines(questions),
+    'context.jsonl': jsonLines(images.map((image) => ({ image, caption: 'A square.' }))),
+    'answers_gpt4.jsonl': jsonLines(answers),
+    ...Object.fromEntries(images.map((image) => [`images/${image}`, pictures[image] ?? ''])),
+  };
+  return Object.fromEntries(
+    Object.entries(files).map(([name, content]) => [`${folder}/${name}`, content]),
+  );
 }
 
 /** VLMEvalKit's table of MMBench: two questions in two rotations, whose pictures stand by their index. */

@@ -92,6 +92,22 @@ describe.concurrent('an evaluation', () => {
     expect(published?.result.scores[0]?.scores).not.toEqual(judged?.answers);
   });
 
+  it('judges the answers of every set, each once, and scores them by their own judgements', async () => {
+    const run = orchestra.prepare({ plan: EVALUATED, has_judge: true });
+
+    const handle = await orchestra.startEvaluation(run);
+    await handle.result();
+
+    const judged = run.inputsOf('judgeAnswers').map(({ answers }) => answers.key);
+    const scored = run.inputsOf('scoreAnswers');
+    const rescored = scored.filter(({ judgements }) => judgements !== undefined);
+    expect(new Set(judged).size).toBe(2);
+    expect(judged).toHaveLength(2);
+    expect(scored).toHaveLength(4);
+    expect(rescored.map(({ set }) => set).sort()).toEqual(['pope', 'scienceqa']);
+    expect(new Set(rescored.map(({ judgements }) => judgements?.[0]?.judgements.key)).size).toBe(2);
+  });
+
   it('pauses between shards, and refuses more rounds', async () => {
     const run = orchestra.prepare({
       plan: { ...EVALUATED, evaluation_sets: ['pope'], max_parallel_shards: 1 },

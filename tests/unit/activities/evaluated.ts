@@ -12,6 +12,7 @@ import { readRunConfig } from '../../../activities/prepare-run.ts';
 import { sharp } from '../../../activities/safe-sharp.ts';
 import { scoringActivities } from '../../../activities/scoring.ts';
 import { shardsActivities } from '../../../activities/shards.ts';
+import { LOADERS } from '../../../benchmarks/loaders.ts';
 import type {
   Activities,
   PrepareEvaluationSetOutput,
@@ -19,8 +20,10 @@ import type {
 } from '../../../contract/activities.ts';
 import type { ArtifactRef } from '../../../contract/artifact.ts';
 import type { OfficialBenchmark } from '../../../contract/config-evaluation.ts';
-import { ScoredItem, Scores } from '../../../contract/measures.ts';
+import { type JudgeConfig, OpenaiJudge } from '../../../contract/config-judge.ts';
+import { type AnswerMode, ScoredItem, Scores } from '../../../contract/measures.ts';
 import { GenerationRequest } from '../../../contract/records.ts';
+import { registerEndpoint } from '../../../store/endpoints.ts';
 import { writeLines } from '../../../store/lines.ts';
 import { registerSource } from '../../../store/sources.ts';
 import { dependencies, prepared } from './run-workspace.ts';
@@ -32,7 +35,14 @@ interface Knobs {
   readonly describe_blind?: true;
   /** Grades that a judge gave, by question: written down and replayed. */
   readonly grades?: Readonly<Record<string, number>>;
+  /** `evaluation.judge`, whose server the workspace knows. */
+  readonly judge?: OpenaiJudgeInput;
+  /** In place of the small made-up benchmarks: what lies in a folder, by the real loaders. */
+  readonly layout?: string;
 }
+
+/** As a person writes it. */
+export type OpenaiJudgeInput = Extract<z.input<typeof JudgeConfig>, { kind: 'openai' }>;
 
 export interface PreparedBenchmark {
   readonly deps: ActivityDependencies;
@@ -44,10 +54,11 @@ export interface PreparedBenchmark {
 
 export async function preparedBenchmark(
   benchmark: OfficialBenchmark,
-  { set = {}, describe_and_respond = 'both', grades, ...knobs }: Knobs = {},
+  { set = {}, describe_and_respond = 'both', grades, judge, layout, ...knobs }: Knobs = {},
 ): Promise<PreparedBenchmark> {
   const deps = dependencies();
-  const folder = await userFolder();
+  const folder = layout ?? (await userFolder());
+  if (judge !== undefined) await registerEndpoint(deps.workspace, OpenaiJudge.parse(judge));
   const data = await registerSource(deps.workspace, folder);
   const { config } = await prepared(deps, folder, {
     evaluation: {
@@ -55,10 +66,12 @@ export async function preparedBenchmark(
       describe_and_respond,
       num_bootstrap: 200,
       ...(grades === undefined ? {} : { judge: await recordedJudge(deps.workspace, grades) }),
+      ...(judge === undefined ? {} : { judge }),
       ...knobs,
     },
   });
-  const { prepareEvaluationSet } = evaluationSetActivities(deps, SMALL_LOADERS);
+  const loaders = layout === undefined ? SMALL_LOADERS : LOADERS;
+  const { prepareEvaluationSet } = evaluationSetActivities(deps, loaders);
   const output = await prepareEvaluationSet({ config, set: benchmark });
   return { deps, config, folder, prepared: output };
 }
@@ -119,13 +132,12 @@ async function judge(
   { scores, to_judge = [] }: Awaited<ReturnType<Activities['scoreAnswers']>>,
 ) {
   const { judgeAnswers } = judgeActivities(deps);
-  return await Promise.all(
-    to_judge.map(async ({ mode, benchmark, answers_file }) => ({
-      mode,
-      judgements: (await judgeAnswers({ ...of, benchmark, answers: scores, answers_file }))
-        .judgements,
-    })),
-  );
+  const judged: { mode: AnswerMode; judgements: ArtifactRef }[] = [];
+  for (const { mode, benchmark, answers_file } of to_judge) {
+    const input = { ...of, benchmark, answers: scores, answers_file };
+    judged.push({ mode, judgements: (await judgeAnswers(input)).judgements });
+  }
+  return judged;
 }
 
 async function recordedJudge(workspace: string, grades: Readonly<Record<string, number>>) {

@@ -4,7 +4,7 @@ import type { LoadedBenchmark } from '../../../../benchmarks/loader.ts';
 import { LOADERS } from '../../../../benchmarks/loaders.ts';
 import { mathvista, mmbench, scienceqa } from './choice-sets.ts';
 import { EXPECTED, type Expected } from './expected.ts';
-import { type LayoutFiles, parquetFixture, writeFiles } from './files.ts';
+import { type Files, type LayoutFiles, parquetFixture, picture, writeFiles } from './files.ts';
 import { chair, pope } from './object-sets.ts';
 import { chartqa, llavabench, mmvet, textvqa } from './open-sets.ts';
 
@@ -35,6 +35,27 @@ export async function writeLayout(
   const files: LayoutFiles = FILES[benchmark];
   await writeFiles(folder, { ...files.shared, ...(layout === 'parquet' ? {} : files[layout]) });
   if (layout === 'parquet') await cp(parquetFixture(benchmark), folder, { recursive: true });
+}
+
+/** The official layout, with files that an image decoder takes in place of those that name a picture. */
+export async function writeDecodable(
+  folder: string,
+  benchmark: BenchmarkName,
+  pictures: Readonly<Record<'red' | 'blue', Buffer>>,
+): Promise<void> {
+  const files: LayoutFiles = FILES[benchmark];
+  const names = ['red', 'blue'] as const;
+  const all: Files = { ...files.shared, ...files.official };
+  const drawn = Object.entries(all).map(([name, content]): [string, string | Buffer] => {
+    if (typeof content === 'string') {
+      const base64 = (text: string, of: 'red' | 'blue'): string =>
+        text.replaceAll(picture(of).toString('base64'), pictures[of].toString('base64'));
+      return [name, names.reduce(base64, content)];
+    }
+    const shown = names.find((of) => picture(of).equals(content));
+    return [name, shown === undefined ? content : pictures[shown]];
+  });
+  await writeFiles(folder, Object.fromEntries(drawn));
 }
 
 export function expectedOf(benchmark: BenchmarkName): Expected {
