@@ -51,3 +51,12 @@ export function notScored(name: string, policy: string, others: readonly string[
     EXIT.usage,
   );
 }
+
+export function cannotWritePage(path: string, cause: unknown): CliError {
+  return new CliError(
+    'CannotWrite',
+    `Expected to write the page to ${path}, and it cannot be written. Name a file in a folder that exists and is yours.`,
+    EXIT.usage,
+    { cause },
+  );
+}

@@ -11,8 +11,13 @@ import { findPolicy, parsePolicySpec } from '../policy-spec.ts';
 import { knownStatus } from './status.ts';
 
 interface CompareOptions extends CommonOptions {
-  readonly items: number;
+  readonly items?: number;
+  readonly html?: string;
 }
+
+/** Answers of each kind of change, where nothing else is asked for. */
+const ITEMS_IN_TEXT = 5;
+const ITEMS_IN_PAGE = 50;
 
 export function compareCommand(shell: Shell): Command {
   return newCommand('compare', {
@@ -23,20 +28,29 @@ not compared: other questions, chat templates, image modes, OCR settings or judg
     examples: [
       ['sticflow compare RUN:1:base RUN:1:infused_training', 'before and after a round'],
       ['sticflow compare eval-1f2e3d4c5b eval-6a7b8c9d0e --json', 'two evaluations, every item'],
+      [
+        'sticflow compare RUN:1:base RUN:1:infused_training --html changes.html',
+        'with images, in one file that needs no network',
+      ],
     ],
   })
     .argument('<a>', 'what is compared with')
     .argument('<b>', 'what may be better')
-    .option('--items <n>', 'answers to show of each kind of change (all are in --json)', count, 5)
+    .option(
+      '--items <n>',
+      `answers to show of each kind of change, ${ITEMS_IN_TEXT} or in a page ${ITEMS_IN_PAGE} (all are in --json)`,
+      count,
+    )
+    .option('--html <file>', 'write a page with images, prompts and both answers')
     .action(async (a: string, b: string, options: CompareOptions) => {
-      await shell.perform(options, async (context) => compare(context, [a, b], options.items));
+      await shell.perform(options, async (context) => compare(context, [a, b], options));
     });
 }
 
 async function compare(
   context: Context,
   [a, b]: readonly [string, string],
-  numItems: number,
+  { items, html }: CompareOptions,
 ): Promise<Outcome> {
   const store = openStore(context.workspace);
   const sideOf = async (name: string): Promise<Side> => {
@@ -46,7 +60,13 @@ async function compare(
   };
   const document = compareSides(store, await sideOf(a), await sideOf(b));
   const exitCode = document.refused.length > 0 ? EXIT.refused : EXIT.done;
-  return { document, text: comparisonText(document, numItems), exitCode };
+  const text = comparisonText(document, items ?? ITEMS_IN_TEXT);
+  if (html === undefined) return { document, text, exitCode };
+  const numItems = items ?? ITEMS_IN_PAGE;
+  // Loaded when it is wanted: every other command would wait for the image library.
+  const { writeComparisonPage } = await import('../compare/page.ts');
+  const page = await writeComparisonPage(document, { file: html, numItems });
+  return { document: { ...document, page }, text: `${text}\n\npage: ${page}`, exitCode };
 }
 
 function count(text: string): number {

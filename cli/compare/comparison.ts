@@ -2,55 +2,20 @@
 import { join } from 'node:path';
 import { deltasOf, isRight, testsOf } from '../../benchmarks/measures.ts';
 import { holm } from '../../benchmarks/significance.ts';
-import type { Measure, ScoredItem, TableTest } from '../../contract/measures.ts';
+import type { ScoredItem } from '../../contract/measures.ts';
+import type {
+  Change,
+  ComparedItem,
+  ComparedMeasure,
+  ComparedSet,
+  ComparisonDocument,
+} from '../../report/comparison-input.ts';
 import type { Store } from '../../store/store.ts';
 import { refusals } from './refusals.ts';
 import type { ScoredSet, Side } from './sides.ts';
 
 /** Finer than a run's own intervals; fixed, so that the same comparison has the same figures. */
 const RESAMPLING = { num_resamples: 10_000, seed: 0 } as const;
-
-export type Change = 'fixed' | 'broken' | 'both_wrong' | 'both_right';
-
-/** One question as both sides answered it. */
-export interface ComparedItem {
-  readonly item_id: string;
-  readonly mode: 'direct' | 'dar';
-  readonly change: Change;
-  /** Path of the PNG; null = a question about text alone. */
-  readonly image: string | null;
-  readonly question: string;
-  readonly expected: string;
-  /** Full prompts: with describe-and-respond each side has its own description in it. */
-  readonly prompts: { readonly a: string; readonly b: string };
-  readonly answers: { readonly a: string; readonly b: string };
-  readonly scores: { readonly a: number; readonly b: number };
-}
-
-export interface ComparedMeasure {
-  readonly a: Measure;
-  readonly b: Measure;
-  /** `b - a`. */
-  readonly delta: Measure;
-  /** Corrected for the sets that have the measure; null where a side is undefined. */
-  readonly test: TableTest | null;
-}
-
-export interface ComparedSet {
-  readonly set: string;
-  readonly benchmark: string;
-  readonly measures: Readonly<Record<string, ComparedMeasure>>;
-  readonly counts: Readonly<Record<'direct' | 'dar', Readonly<Record<Change, number>>>>;
-  readonly items: readonly ComparedItem[];
-}
-
-export interface ComparisonDocument {
-  readonly schema_version: 1;
-  readonly a: { readonly name: string; readonly round: number; readonly policy: string };
-  readonly b: { readonly name: string; readonly round: number; readonly policy: string };
-  readonly sets: readonly ComparedSet[];
-  readonly refused: readonly { readonly set: string; readonly reasons: readonly string[] }[];
-}
 
 export function compareSides(store: Store, a: Side, b: Side): ComparisonDocument {
   const sets: ComparedSet[] = [];

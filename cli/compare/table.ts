@@ -1,11 +1,11 @@
 /** A comparison for people: figures by set and measure, then the answers that changed. */
-import { pValue, table } from '../output.ts';
 import type {
   ComparedItem,
   ComparedMeasure,
   ComparedSet,
   ComparisonDocument,
-} from './comparison.ts';
+} from '../../report/comparison-input.ts';
+import { pValue, table } from '../output.ts';
 
 const MAX_TEXT = 60;
 

@@ -7,6 +7,7 @@ import { defaultPayloadConverter } from '@temporalio/common';
 import { HeartbeatDetails } from '../../contract/activities.ts';
 import { STATUS_QUERY } from '../../contract/api.ts';
 import { RunStatus } from '../../contract/status.ts';
+import { isNotFound } from '../temporal-errors.ts';
 
 /** Milliseconds that a status query may take before the workers count as away. */
 const QUERY_TIMEOUT_MS = 10_000;
@@ -51,8 +52,18 @@ async function readActivities(client: Client, workflowId: string): Promise<Activ
   const { raw } = await client.workflow.getHandle(workflowId).describe();
   const own = (raw.pendingActivities ?? []).map((activity) => toProgress(workflowId, activity));
   const children = (raw.pendingChildren ?? []).flatMap(({ workflowId: child }) => child ?? []);
-  const below = await Promise.all(children.map(async (child) => readActivities(client, child)));
+  const below = await Promise.all(children.map(async (child) => activitiesBelow(client, child)));
   return [...own, ...below.flat()];
+}
+
+/** A child that its parent has asked for counts as pending before the server has made it. */
+async function activitiesBelow(client: Client, child: string): Promise<ActivityProgress[]> {
+  try {
+    return await readActivities(client, child);
+  } catch (error) {
+    if (!isNotFound(error)) throw error;
+    return [];
+  }
 }
 
 function toProgress(workflowId: string, activity: PendingActivity): ActivityProgress {

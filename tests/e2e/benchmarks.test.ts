@@ -150,8 +150,15 @@ test('a policy of a run and its adapter by its path are one policy, other than t
     expect(itemsOf(ofRun, set)).not.toEqual(itemsOf(beneath, set));
   }
   // The run described without the image, and so does what is measured with its settings.
-  const compared = await workspace.json(['compare', beneath.run_id, ofRun.run_id]);
-  expect(compared).toMatchObject({ refused: [], sets: [{ set: 'pope' }, { set: 'scenes' }] });
+  const page = join(folder, 'changes.html');
+  const compared = await workspace.json([
+    ...['compare', beneath.run_id, ofRun.run_id, '--html', page],
+  ]);
+  expect(compared).toMatchObject({ page, refused: [], sets: [{ set: 'pope' }, { set: 'scenes' }] });
+  const html = readFileSync(page, 'utf8');
+  expect(html).toContain(`<bdi>${ofRun.run_id}</bdi>`);
+  expect(html).toContain('<img src="data:image/png;base64,');
+  expect(html).not.toContain('image not in this page');
 
   const settingsOf = async (runId: string) =>
     (await readRun(workspace.dir, runId))?.config.evaluation.judge;

@@ -35,6 +35,10 @@ interface Knobs {
   readonly describe_blind?: true;
   /** Grades that a judge gave, by question: written down and replayed. */
   readonly grades?: Readonly<Record<string, number>>;
+  /** Who gave the grades. @default gpt-4-0613 */
+  readonly gradedBy?: string;
+  readonly image_backend?: 'pil' | 'torchvision';
+  readonly max_new_tokens?: number;
   /** `evaluation.judge`, whose server the workspace knows. */
   readonly judge?: OpenaiJudgeInput;
   /** In place of the small made-up benchmarks: what lies in a folder, by the real loaders. */
@@ -54,18 +58,30 @@ export interface PreparedBenchmark {
 
 export async function preparedBenchmark(
   benchmark: OfficialBenchmark,
-  { set = {}, describe_and_respond = 'both', grades, judge, layout, ...knobs }: Knobs = {},
+  {
+    set = {},
+    describe_and_respond = 'both',
+    grades,
+    gradedBy = 'gpt-4-0613',
+    image_backend = 'pil',
+    judge,
+    layout,
+    ...knobs
+  }: Knobs = {},
 ): Promise<PreparedBenchmark> {
   const deps = dependencies();
   const folder = layout ?? (await userFolder());
   if (judge !== undefined) await registerEndpoint(deps.workspace, OpenaiJudge.parse(judge));
   const data = await registerSource(deps.workspace, folder);
   const { config } = await prepared(deps, folder, {
+    model: { source: 'builtin:scenes/model', image_backend },
     evaluation: {
       sets: [{ name: benchmark, benchmark, data, ...set }],
       describe_and_respond,
       num_bootstrap: 200,
-      ...(grades === undefined ? {} : { judge: await recordedJudge(deps.workspace, grades) }),
+      ...(grades === undefined
+        ? {}
+        : { judge: await recordedJudge(deps.workspace, grades, gradedBy) }),
       ...(judge === undefined ? {} : { judge }),
       ...knobs,
     },
@@ -84,14 +100,22 @@ interface Scored {
   readonly requests: ReadonlyMap<string, GenerationRequest>;
 }
 
+interface Circumstances {
+  readonly training_images?: ArtifactRef[];
+  /** Hash of the chat template, as the model process tells it. */
+  readonly template?: string;
+  /** Hash of the image processor's settings. */
+  readonly processor?: string | null;
+}
+
 /** Answers everything with `textOf(request id)` in two shards, and scores it. */
 export async function scored(
   { deps, config, prepared: { evaluation_set, counts } }: PreparedBenchmark,
   textOf: (requestId: string) => string,
-  training_images: ArtifactRef[] = [],
+  { training_images = [], template = 'a template', processor = null }: Circumstances = {},
 ): Promise<Scored> {
   const { config: run } = await readRunConfig(deps.store, config);
-  const policy = { model: await modelOf(deps), adapter: null };
+  const policy = { model: await modelOf(deps, processor), adapter: null };
   const num_items = (counts['images'] ?? 0) + (counts['text_questions'] ?? 0);
   const shared = { config, round: 1, policy, source: evaluation_set, num_items, num_shards: 2 };
   const requests = new Map<string, GenerationRequest>();
@@ -104,7 +128,7 @@ export async function scored(
         rows.push(row);
         requests.set(row.request_id, row);
       }
-      await answer(deps, generationsSpec(shards, ref, run), rows, textOf);
+      await answer(deps, generationsSpec(shards, ref, run), rows, { textOf, template });
     }
     return shards;
   };
@@ -140,7 +164,11 @@ async function judge(
   return judged;
 }
 
-async function recordedJudge(workspace: string, grades: Readonly<Record<string, number>>) {
+async function recordedJudge(
+  workspace: string,
+  grades: Readonly<Record<string, number>>,
+  model: string,
+) {
   const file = join(mkdtempSync(join(tmpdir(), 'sticflow-grades-')), 'grades.json');
   const recorded = Object.entries(grades).map(([id, grade]) => [
     id,
@@ -148,17 +176,21 @@ async function recordedJudge(workspace: string, grades: Readonly<Record<string, 
   ]);
   await writeFile(file, JSON.stringify(Object.fromEntries(recorded)));
   const mmvet = [await registerSource(workspace, file)];
-  return { kind: 'replay' as const, model: 'gpt-4-0613', recordings: { mmvet } };
+  return { kind: 'replay' as const, model, recordings: { mmvet } };
 }
 
 async function answer(
   { store }: ActivityDependencies,
   spec: Parameters<typeof store.build>[0],
   rows: readonly GenerationRequest[],
-  textOf: (requestId: string) => string,
+  {
+    textOf,
+    template,
+  }: { readonly textOf: (requestId: string) => string; readonly template: string },
 ): Promise<void> {
   await store.build(spec, async (directory) => {
-    await writeFile(join(directory, 'generation.json'), '{"template_sha256":"a template"}');
+    const facts = JSON.stringify({ template_sha256: template });
+    await writeFile(join(directory, 'generation.json'), facts);
     const texts = rows.map(({ request_id }) => ({
       request_id,
       text: textOf(request_id),
@@ -169,10 +201,17 @@ async function answer(
   });
 }
 
-async function modelOf({ store }: ActivityDependencies): Promise<ArtifactRef> {
-  const spec = { kind: 'model' as const, inputs: [], parameters: {}, version: 1 };
+async function modelOf(
+  { store }: ActivityDependencies,
+  processor: string | null,
+): Promise<ArtifactRef> {
+  const spec = { kind: 'model' as const, inputs: [], parameters: { processor }, version: 1 };
   return await store.build(spec, async (directory) => {
-    const model = { architecture: 'FakeForTests', files: [] };
+    const files =
+      processor === null
+        ? []
+        : [{ name: 'processor_config.json', size_bytes: 1, sha256: processor }];
+    const model = { architecture: 'FakeForTests', files };
     await writeFile(join(directory, 'model.json'), JSON.stringify(model));
     return 0;
   });
