@@ -30,6 +30,7 @@ import type { ActivityDependencies } from './context.ts';
 import { scoreOfficial } from './official-scoring.ts';
 import { type Scoring, scoreOwn } from './own-scoring.ts';
 import { readRunConfig } from './prepare-run.ts';
+import { trainedOn } from './trained-on.ts';
 
 /** 2: with prompts, descriptions and conditions. */
 const SCORES_VERSION = 2;
@@ -56,10 +57,13 @@ async function scoreAnswers(
     set: name,
     answers,
     dar_answers,
-    training_images,
+    training_images: ofRun,
     judgements = [],
   }: z.infer<typeof ScoreAnswersInput>,
 ): Promise<ArtifactRef> {
+  const { images, instructions } = trainedOn(store, answers.policy);
+  // An evaluation trains on nothing itself; what it measures may come from a run that does.
+  const training_images = ofRun.length === 0 ? images : ofRun;
   const run = await readRunConfig(store, answers.config);
   const set = run.config.evaluation.sets.find((candidate) => candidate.name === name);
   if (set === undefined) throw new SticflowError('ConfigInvalid', `No evaluation set "${name}".`);
@@ -76,6 +80,7 @@ async function scoreAnswers(
       answers.source,
       ...answered.inputs,
       ...training_images,
+      ...instructions,
       ...judgements.map((judged) => judged.judgements),
     ],
     parameters: { set: name, benchmark, ...options, conditions },
@@ -94,6 +99,7 @@ async function scoreAnswers(
     const { items, figures } = isOfficialBenchmark(benchmark)
       ? await scoreOfficial(store, benchmark, scoring, directory)
       : { items: await scoreOwn(store, benchmark, scoring), figures: [] };
+    const ofInstructions = await contaminationBy(store, answers.source, instructions);
     const document: Scores = {
       set: name,
       benchmark,
@@ -101,6 +107,7 @@ async function scoreAnswers(
       ...sizesOf(items),
       figures: [...figures],
       contamination: await contaminationBy(store, answers.source, training_images),
+      ...(ofInstructions === null ? {} : { instruction_contamination: ofInstructions }),
       conditions,
     };
     await writeFile(join(directory, 'scores.json'), `${canonicalJson(document)}\n`);

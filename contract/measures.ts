@@ -112,6 +112,9 @@ export const Scores = z.strictObject({
   contamination: Contamination.nullable()
     .default(null)
     .describe('against the unlabelled images of the run; null = it trains on none'),
+  instruction_contamination: Contamination.optional().describe(
+    'against the images of the instructions that the policy was trained on; absent = on none',
+  ),
   conditions: ScoringConditions.nullable().default(null).describe('null = scored before 2'),
 });
 export type Scores = z.infer<typeof Scores>;

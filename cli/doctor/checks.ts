@@ -181,7 +181,7 @@ async function checkEndpointKeys({
   return note(
     'endpoints',
     `no key here at ${missing.join(', ')}`,
-    'set it where the GPU worker starts',
+    'set it where the workers start: the GPU worker reads the key of generation.openai, the CPU worker that of evaluation.judge',
   );
 }
 

@@ -1,5 +1,6 @@
 /** What the numbers of a set rest on: missing judgements, pictures that were trained on, tests. */
 import type { JSX } from 'preact';
+import type { Contamination } from '../../contract/measures.ts';
 import { counted } from '../format.ts';
 import type { PolicyScores, ReportRound } from '../input.ts';
 import { measureLabel, policyLabel } from '../measures.ts';
@@ -37,13 +38,18 @@ function partial({ scores, policy }: PolicyScores): string[] {
     );
 }
 
-function contaminated({ scores: { contamination } }: PolicyScores): string[] {
-  if (contamination === null) return [];
-  const { num_training_images, num_evaluation_images, identical, alike } = contamination;
-  const among = `the ${counted(num_training_images, 'image')} the run trains on`;
+function contaminated({ scores }: PolicyScores): string[] {
+  const { contamination, instruction_contamination: ofInstructions = null } = scores;
   return [
-    `Of ${counted(num_evaluation_images, 'image')}, ${String(identical)} ${identical === 1 ? 'is' : 'are'} among ${among}, and ${String(alike)} ${alike === 1 ? 'looks' : 'look'} like one of them.`,
+    ...(contamination === null ? [] : [overlap(contamination, 'the run trains on')]),
+    ...(ofInstructions === null ? [] : [overlap(ofInstructions, 'of the instructions')]),
   ];
+}
+
+function overlap(found: Contamination, which: string): string {
+  const { num_training_images, num_evaluation_images, identical, alike } = found;
+  const among = `the ${counted(num_training_images, 'image')} ${which}`;
+  return `Of ${counted(num_evaluation_images, 'image')}, ${String(identical)} ${identical === 1 ? 'is' : 'are'} among ${among}, and ${String(alike)} ${alike === 1 ? 'looks' : 'look'} like one of them.`;
 }
 
 function tested(set: string, { round, result }: ReportRound): string[] {

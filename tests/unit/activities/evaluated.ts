@@ -102,6 +102,8 @@ interface Scored {
 
 interface Circumstances {
   readonly training_images?: ArtifactRef[];
+  /** On top of the model. @default null */
+  readonly adapter?: ArtifactRef | null;
   /** Hash of the chat template, as the model process tells it. */
   readonly template?: string;
   /** Hash of the image processor's settings. */
@@ -112,10 +114,15 @@ interface Circumstances {
 export async function scored(
   { deps, config, prepared: { evaluation_set, counts } }: PreparedBenchmark,
   textOf: (requestId: string) => string,
-  { training_images = [], template = 'a template', processor = null }: Circumstances = {},
+  {
+    training_images = [],
+    template = 'a template',
+    processor = null,
+    adapter = null,
+  }: Circumstances = {},
 ): Promise<Scored> {
   const { config: run } = await readRunConfig(deps.store, config);
-  const policy = { model: await modelOf(deps, processor), adapter: null };
+  const policy = { model: await modelOf(deps, processor), adapter };
   const num_items = (counts['images'] ?? 0) + (counts['text_questions'] ?? 0);
   const shared = { config, round: 1, policy, source: evaluation_set, num_items, num_shards: 2 };
   const requests = new Map<string, GenerationRequest>();
