@@ -123,7 +123,19 @@ export function resultTable(document: ResultDocument): string {
     return [title, ...blocks.filter((block) => block !== '')].join('\n\n');
   });
   const head = `run ${document.run_id} · ${document.state} · ${String(document.rounds.length)} of ${String(document.rounds_planned)} rounds`;
-  return [head, ...blocks].join('\n\n');
+  return [head, ...blocks, ...(isPartial(document) ? [WAITING] : [])].join('\n\n');
+}
+
+const WAITING =
+  'Partial: answers wait for a judge, so there is no figure. evaluation.judge names one; where it has, `sticflow retry` of an evaluation asks it for what is missing.';
+
+/** Whether answers have no judgement that need one. */
+export function isPartial({ rounds }: ResultDocument): boolean {
+  return rounds.some(({ scores }) =>
+    scores.some(({ figures }) =>
+      figures.some(({ num_judged, num_items }) => num_judged < num_items),
+    ),
+  );
 }
 
 /** What decides about the round, tested on every set; empty when nothing was compared. */

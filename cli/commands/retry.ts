@@ -9,7 +9,7 @@ import { EXIT } from '../exit-codes.ts';
 import { followToEnd, runUrl } from '../finish.ts';
 import { type Outcome, say } from '../output.ts';
 import { readEnding } from '../progress/follow.ts';
-import { readResult } from '../result.ts';
+import { isPartial, readResult } from '../result.ts';
 import { chooseRun, readRun, type StartedRun, unknownRunIn } from '../run-file.ts';
 import { statusOf } from '../run-status.ts';
 import { provideWorkers, type Session, startSession } from '../session.ts';
@@ -79,10 +79,5 @@ async function waitsForJudge(
   if (!isJudged || !isEvaluationOnly(config)) return false;
   const known = await statusOf(workspace, run_id, client);
   if (known === null) return false;
-  const { rounds } = await readResult(openStore(workspace), known.status);
-  return rounds.some(({ scores }) =>
-    scores.some(({ figures }) =>
-      figures.some(({ num_judged, num_items }) => num_judged < num_items),
-    ),
-  );
+  return isPartial(await readResult(openStore(workspace), known.status));
 }

@@ -186,6 +186,9 @@ test('answers without a judgement have no figure and no comparison, until retry 
     ...overrides(...[...asked, ...patience].map((knob) => `evaluation.judge.${knob}`)),
   );
   const { run_id } = partial;
+  expect((await workspace.sticflow('result', run_id)).stdout).toMatch(
+    /0\/2 judged.*sticflow retry/su,
+  );
   const refused = await workspace.json(['compare', run_id, run_id], 3);
   const judged = Result.parse(await workspace.json(['retry', run_id]));
 

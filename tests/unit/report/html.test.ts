@@ -76,6 +76,27 @@ describe('the page of a finished run', async () => {
 });
 
 describe('pages of other runs', () => {
+  it('tell how many images of a set the policy was trained on, by what it was trained on', async () => {
+    const run = await finishedRun(1);
+    const found = { num_training_images: 500, num_evaluation_images: 150, examples: [] };
+    const rounds = run.rounds.map((round) => ({
+      ...round,
+      scores: round.scores.map((each) => ({
+        ...each,
+        scores: {
+          ...each.scores,
+          contamination: { ...found, identical: 0, alike: 1 },
+          instruction_contamination: { ...found, identical: 3, alike: 0 },
+        },
+      })),
+    }));
+
+    const html = await renderReport({ ...run, rounds });
+
+    expect(html).toContain('0 are among the 500 images the run trains on, and 1 looks like one');
+    expect(html).toContain('3 are among the 500 images of the instructions, and 0 look like one');
+  });
+
   it('says how far a run in progress is and that nothing has been compared', async () => {
     const text = textOf(await renderReport(await runningRun()));
 
