@@ -8,6 +8,7 @@ import {
 } from '../contract/activities.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
 import type { ExperimentConfig } from '../contract/config.ts';
+import type { LoraSettings } from '../contract/config-training.ts';
 import type {
   ModelProcessRequest,
   OptimizationSpec,
@@ -77,7 +78,7 @@ export function trainingActivities(
         command: 'train_preference',
         pairs_path: join(deps.store.directory(preference_pairs), 'pairs.jsonl'),
         image_roots,
-        lora,
+        lora: varied(lora),
         loss,
         ...more,
         ...(infused === null ? {} : { infused: infused.request }),
@@ -101,7 +102,7 @@ export function trainingActivities(
         command: 'train_infused',
         examples_path: join(deps.store.directory(infused_examples), 'examples.jsonl'),
         image_roots,
-        lora,
+        lora: varied(lora),
         optimization: { ...knobs, seed } satisfies OptimizationSpec,
       }));
     },
@@ -131,7 +132,7 @@ async function trained(
   const seed = seedFor(config.seed, round, stage);
   // How many devices share the work does not say what is asked for: a training that was begun on
   // two goes on with one (docs/decisions/0007-ranks-share-no-backward-pass.md).
-  const { world_size: _worldSize, batching, ...knobs } = config[stage];
+  const { world_size: _worldSize, batching, lora, ...knobs } = config[stage];
   const images = await imagesOf(deps, data);
   const adapter = await finishedOrMade(deps, {
     spec: {
@@ -141,7 +142,12 @@ async function trained(
         stage,
         seed,
         ...modelParameters(config.model),
-        training: { ...knobs, ...(batching === 'by_length' ? { batching } : {}), ...decided.loss },
+        training: {
+          ...knobs,
+          lora: varied(lora),
+          ...(batching === 'by_length' ? { batching } : {}),
+          ...decided.loss,
+        },
         ...decided.beside,
       },
       version: STAGE_VERSION,
@@ -189,6 +195,16 @@ async function infusedBeside(
       weight,
     },
   };
+}
+
+/** A variant of LoRA that is turned off is asked for like one that is not named. */
+function varied({ use_rslora, use_dora, init_lora_weights, ...lora }: LoraSettings) {
+  return {
+    ...lora,
+    ...(use_rslora === true ? { use_rslora } : {}),
+    ...(use_dora === true ? { use_dora } : {}),
+    ...(init_lora_weights === undefined ? {} : { init_lora_weights }),
+  } satisfies LoraSettings;
 }
 
 /**

@@ -2,6 +2,15 @@
 import { z } from 'zod';
 import { SourceRef } from './source.ts';
 
+/** Why an initialisation of PEFT cannot be used here. */
+const REFUSED_INITS = {
+  pissa: 'it takes its first adapter out of the base weights',
+  olora: 'it takes its first adapter out of the base weights',
+  corda: 'it takes its first adapter out of the base weights',
+  loftq: 'it replaces the base weights by quantised ones',
+  eva: null,
+} as const;
+
 export const LoraSettings = z.strictObject({
   r: z.int().min(1).max(1024).default(128).describe('rank; paper'),
   alpha: z.number().positive().default(256).describe('paper'),
@@ -16,6 +25,22 @@ export const LoraSettings = z.strictObject({
     .min(1)
     .default(['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'])
     .describe('linear layers of the language model; the vision tower is never touched'),
+  use_rslora: z
+    .boolean()
+    .optional()
+    .describe(
+      'rank-stabilised LoRA (arXiv:2312.03732): scales by alpha / sqrt(r); absent = by alpha / r',
+    ),
+  use_dora: z
+    .boolean()
+    .optional()
+    .describe('DoRA (arXiv:2402.09353): learns the norms of the weights apart; absent = false'),
+  init_lora_weights: z
+    .enum(['gaussian', 'pissa', 'olora', 'corda', 'loftq', 'eva'])
+    .optional()
+    .describe(
+      "PEFT's name; gaussian, others are refused with the reason; absent = Kaiming, B zero",
+    ),
 });
 export type LoraSettings = z.infer<typeof LoraSettings>;
 
@@ -115,3 +140,19 @@ export const InfusedTrainingConfig = z.strictObject({
   ...shared,
 });
 export type InfusedTrainingConfig = z.infer<typeof InfusedTrainingConfig>;
+
+type Finding = readonly [path: string[], message: string];
+
+/** Adapters that cannot be trained beside a frozen base, and why, for one training stage. */
+export function loraIssues(
+  stage: 'preference_training' | 'infused_training',
+  { init_lora_weights: init }: LoraSettings,
+): Finding[] {
+  if (init === undefined || init === 'gaussian') return [];
+  const why = REFUSED_INITS[init];
+  const message =
+    why === null
+      ? `"${init}" needs passes over the data before the first step, which trainings here do not make; drop it or use gaussian`
+      : `"${init}" cannot be used: ${why}, so the base without the adapter, which is the reference and what other adapters stand on, would be another model; drop it or use gaussian`;
+  return [[[stage, 'lora', 'init_lora_weights'], message]];
+}

@@ -11,6 +11,7 @@ import { StrategyName, StrategyOptions, strategyIssues, trainingsOf } from './co
 import {
   InfusedTrainingConfig,
   InfusionConfig,
+  loraIssues,
   PreferenceTrainingConfig,
 } from './config-training.ts';
 import { ModelSource, SourceRef } from './source.ts';
@@ -135,6 +136,7 @@ function checkAcrossFields(
   }
   for (const [path, message] of strategyIssues(config)) issue(path, message);
   for (const stage of config.training_stages) {
+    for (const [path, message] of loraIssues(stage, config[stage].lora)) issue(path, message);
     const { global_batch_size, micro_batch_size } = config[stage];
     if (global_batch_size % micro_batch_size !== 0) {
       issue(
@@ -170,6 +172,12 @@ function engineIssues(
   if (engine === 'openai' && openai?.adapter_model === null && user !== null) {
     const message = `${user} makes texts with a trained adapter, but adapter_model is null; say how the endpoint names adapters, such as "{sha256}"`;
     found.push([['generation', 'openai'], message]);
+  }
+  for (const stage of config.training_stages) {
+    if (engine !== 'vllm' || config[stage].lora.use_dora !== true) continue;
+    const message =
+      'vllm serves no DoRA adapters; set generation.engine to hf, or drop use_dora (use_rslora is served)';
+    found.push([[stage, 'lora', 'use_dora'], message]);
   }
   if (engine === 'vllm' && config.model.device === 'cpu') {
     const message =

@@ -35,7 +35,7 @@ def is_checkpointed(
     weights = loaded.model.parameters()
     terms = training_terms(
         dimensions(loaded.model.config),
-        Lora(lora.r, lora.target_modules),
+        Lora(lora.r, lora.target_modules, bool(lora.use_dora)),
         # Every token counts as scored: which ones are, only the objective knows.
         Pass(len(lengths), lengths[0], sum(lengths)),
         weights_bytes=sum(weight.nbytes for weight in weights if not weight.requires_grad),

@@ -78,7 +78,7 @@ class WarmPolicy:
     ) -> tuple[LoadedModel, PeftModel]:
         """Return base and policy with a trainable adapter: `adapter` continued, or a fresh one.
 
-        Rank, alpha and layers of a continued adapter are its own; dropout is of the training.
+        Rank, alpha, layers and variant of a continued adapter are its own; dropout is of the training.
         """
         loaded = self.base(spec, reporter)
         self._take_off(loaded)
@@ -161,13 +161,25 @@ def fresh_adapter(loaded: LoadedModel, lora: LoraSettings, *, seed: int) -> Peft
         loaded: A base without adapter.
         lora: Rank, alpha, dropout and layers.
         seed: Of the A matrices.
+
+    Raises:
+        SticflowError: `ConfigInvalid` for an initialisation that changes the base or needs data.
     """
+    if lora.init_lora_weights not in (None, "gaussian"):
+        raise SticflowError(
+            "ConfigInvalid",
+            f"Expected lora.init_lora_weights gaussian or none, got {lora.init_lora_weights}: it changes "
+            "the base, which is the reference without its adapter, or needs data before the first step.",
+        )
     config = LoraConfig(
         r=lora.r,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=language_model_pattern(loaded, lora.target_modules),
         task_type="CAUSAL_LM",
+        use_rslora=bool(lora.use_rslora),
+        use_dora=bool(lora.use_dora),
+        init_lora_weights=lora.init_lora_weights or True,
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -246,4 +258,7 @@ def _config_from(config: dict[str, Any], dropout: float) -> LoraConfig:
         lora_dropout=dropout,
         target_modules=config["target_modules"],
         task_type="CAUSAL_LM",
+        # Adapters of older PEFT do not say.
+        use_rslora=config.get("use_rslora", False),
+        use_dora=config.get("use_dora", False),
     )

@@ -198,6 +198,24 @@ class LoraSettings(BaseModel):
             min_length=1,
         ),
     ]
+    use_rslora: Annotated[
+        StrictBool | None,
+        Field(
+            description="rank-stabilised LoRA (arXiv:2312.03732): scales by alpha / sqrt(r); absent = by alpha / r"
+        ),
+    ] = None
+    use_dora: Annotated[
+        StrictBool | None,
+        Field(
+            description="DoRA (arXiv:2402.09353): learns the norms of the weights apart; absent = false"
+        ),
+    ] = None
+    init_lora_weights: Annotated[
+        Literal["gaussian", "pissa", "olora", "corda", "loftq", "eva"] | None,
+        Field(
+            description="PEFT's name; gaussian, others are refused with the reason; absent = Kaiming, B zero"
+        ),
+    ] = None
 
 
 class OptimizationSpec(BaseModel):

@@ -53,6 +53,7 @@ class Lora:
 
     r: int
     target_modules: Sequence[str]
+    use_dora: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,10 @@ def dimensions(config: Any) -> Dimensions:
 
 
 def num_adapter_weights(sizes: Dimensions, lora: Lora) -> int:
-    """Numbers that LoRA trains: A and B of every target in every block."""
+    """Numbers that LoRA trains: A and B of every target in every block; DoRA a norm an output more."""
     per_block = sum(lora.r * sum(sizes.features(name)) for name in lora.target_modules)
+    if lora.use_dora:
+        per_block += sum(sizes.features(name)[1] for name in lora.target_modules)
     return sizes.num_layers * per_block
 
 
@@ -110,6 +113,7 @@ def training_terms(
             sizes, lora, one_pass, dtype=dtype, is_checkpointed=is_checkpointed
         ),
         "logits": _logit_bytes(sizes, one_pass.num_scored_tokens, dtype),
+        **_dora_terms(sizes, lora),
     }
 
 
@@ -153,6 +157,7 @@ def generation_terms(
     }
     if adapter is not None:
         terms["adapter"] = num_adapter_weights(sizes, adapter) * FLOAT32
+        terms |= _dora_terms(sizes, adapter)
         if dtype == "float32":  # merged for speed; what was there before is kept (adapters.py)
             touched = sum(_num_weights(sizes, name) for name in adapter.target_modules)
             terms["weights_before_merge"] = sizes.num_layers * touched * FLOAT32
@@ -182,9 +187,20 @@ def _block_bytes_a_token(sizes: Dimensions, lora: Lora, dtype: str) -> int:
     return norms + attention + feed_forward + _lora_bytes_a_token(sizes, lora, dtype)
 
 
+def _dora_terms(sizes: Dimensions, lora: Lora) -> dict[str, int]:
+    """What DoRA needs for a moment in every layer: an identity, the dense update and its sum with the weights."""
+    if not lora.use_dora:
+        return {}
+    of_layers = [sizes.features(name) for name in lora.target_modules]
+    return {"dora_norms": FLOAT32 * max(read * read + 2 * read * made for read, made in of_layers)}
+
+
 def _lora_bytes_a_token(sizes: Dimensions, lora: Lora, dtype: str) -> int:
     size = SIZE_BYTES[dtype]
     between = len(lora.target_modules) * lora.r * size
+    if lora.use_dora:
+        # The norms' gradient is over the base's and the adapter's output.
+        between += 2 * sum(sizes.features(name)[1] for name in lora.target_modules) * size
     inputs = [(name, sizes.features(name)[0]) for name in lora.target_modules]
     if dtype != "float32":
         return between + sum(width for _, width in inputs) * size

@@ -128,7 +128,7 @@ def _config(path: Path) -> Any:
 def _of_training(
     sizes: Dimensions, training: dict[str, Any], common: dict[str, Any], capacity: int
 ) -> dict[str, Any]:
-    lora = Lora(training["lora"]["r"], training["lora"]["target_modules"])
+    lora = _lora(training["lora"])
     one_pass = _longest_pass(sizes, training)
 
     def terms(is_checkpointed: bool) -> dict[str, int]:
@@ -144,6 +144,10 @@ def _of_training(
         "adapter_bytes": num_adapter_weights(sizes, lora) * 4,
         **_verdict(terms(is_checkpointed), capacity),
     }
+
+
+def _lora(settings: dict[str, Any]) -> Lora:
+    return Lora(settings["r"], settings["target_modules"], settings.get("use_dora") is True)
 
 
 def _longest_pass(sizes: Dimensions, training: dict[str, Any]) -> Pass:
@@ -173,7 +177,7 @@ def _of_generation(
         num_rows=generation["batch_size"],
         num_prompt_tokens=image + NUM_PROMPT_TOKENS,
         max_new_tokens=generation["max_new_tokens"],
-        adapter=None if lora is None else Lora(lora["r"], lora["target_modules"]),
+        adapter=None if lora is None else _lora(lora),
         **common,
     )
     return {

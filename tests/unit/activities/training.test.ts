@@ -120,6 +120,22 @@ describe('trainPreference', () => {
     expect((await gpu.activities.trainPreference(hotter)).adapter.key).not.toBe(first.adapter.key);
   });
 
+  it('hands over a variant of LoRA, and takes one that is off for none', async () => {
+    const gpu = await gpuWorkspace();
+    const plain = await gpu.activities.trainPreference(await pairsOf(gpu));
+    const adapterWith = async (lora: object) => {
+      const subject = await pairsOf(gpu, { preference_training: { lora } });
+      return (await gpu.activities.trainPreference(subject)).adapter;
+    };
+
+    const off = await adapterWith({ use_rslora: false, use_dora: false });
+    const on = await adapterWith({ use_rslora: true, use_dora: true });
+
+    expect(off).toEqual(plain.adapter);
+    expect(on.key).not.toBe(off.key);
+    expect(await madeFrom(gpu, on)).toMatchObject({ lora: { use_rslora: true, use_dora: true } });
+  });
+
   it('refuses damaged pairs before it starts anything', async () => {
     const gpu = await gpuWorkspace();
     const subject = await pairsOf(gpu);
