@@ -23,7 +23,8 @@ export default defineConfig({
           ...withServer,
           name: 'workflows',
           include: ['tests/workflows/**/*.test.ts'],
-          testTimeout: 60_000,
+          // A history of hundreds of shards takes a quarter of a minute, and four times that on a busy machine.
+          testTimeout: 180_000,
           hookTimeout: 60_000,
         },
       },
