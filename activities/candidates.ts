@@ -30,14 +30,15 @@ export async function writeCandidates(
   const { temperature, top_p, max_new_tokens } = run.config.generation;
   const draws: Draw[] = [];
   const requests: GenerationRequest[] = [];
+  const written = new Set<string>();
   await mkdir(join(directory, 'corrupted'));
-  for (const { draw, requests: asked, pictures } of await candidatesOf(store, {
-    shards,
-    shard,
-    run,
-  })) {
+  const candidates = await candidatesOf(store, { shards, shard, run });
+  for (const { draw, requests: asked, pictures } of candidates) {
     const path = join(store.directory(shards.source), cleanImage(draw.image_id).file);
     for (const [file, corruption] of pictures) {
+      // Questions about one image share its picture.
+      if (written.has(file)) continue;
+      written.add(file);
       await writeFile(join(directory, file), await corruptImage(path, corruption));
     }
     draws.push(draw);

@@ -5,7 +5,12 @@ import { type Activities, CollectInput, type ShardSet } from '../contract/activi
 import type { ArtifactRef } from '../contract/artifact.ts';
 import type { ExperimentConfig } from '../contract/config.ts';
 import { QUESTION_STRATEGIES } from '../contract/config-strategies.ts';
-import { type DroppedPair, Generation, type PreferencePair } from '../contract/records.ts';
+import {
+  DROP_REASONS,
+  type DroppedPair,
+  Generation,
+  type PreferencePair,
+} from '../contract/records.ts';
 import type { RunConfig } from '../contract/run-config.ts';
 import { SticflowError } from '../store/errors.ts';
 import { writeLines } from '../store/lines.ts';
@@ -42,6 +47,8 @@ export function preferenceActivities(
           // Two policies may say the same; provenance names the one that did.
           policy: policyId(shards.policy),
           degenerate: { ...run.config.preference.degenerate },
+          // The same texts, and none at all, may be paired in several ways.
+          ...strategyOf(run.config).pairingKnobs?.(run.config),
         },
         version: STAGE_VERSION,
       };
@@ -133,14 +140,28 @@ function nothingLeft(
   const reasons = Object.entries(counts)
     .filter(([name]) => name.startsWith('dropped/'))
     .map(([name, count]) => `${String(count)} ${name.slice('dropped/'.length)}`);
-  const hint = QUESTION_STRATEGIES.includes(strategy) ? ABOUT_QUESTIONS : ABOUT_DESCRIPTIONS;
+  const asksQuestions = QUESTION_STRATEGIES.includes(strategy);
+  const hints = DROP_REASONS.filter((reason) => counts[`dropped/${reason}`] !== undefined).map(
+    (reason) => (reason === 'equal' && asksQuestions ? NOTHING_TO_LEARN : HINTS[reason]),
+  );
   return new SticflowError(
     'DataInvalid',
-    `Expected at least one preference pair, but all ${String(counts['dropped'])} were dropped (${reasons.join(', ')}). ${hint}`,
+    `Expected at least one preference pair, but all ${String(counts['dropped'])} were dropped (${reasons.join(', ')}). ${[...new Set(hints)].join(' ')}`,
   );
 }
 
-const ABOUT_DESCRIPTIONS =
-  'Raise generation.max_new_tokens where texts are cut (preference.degenerate.drop_cut: false keeps them), or generation.temperature where both sides are equal.';
-const ABOUT_QUESTIONS =
-  'Where the policy answers as the instruction set does there is nothing to learn: ask more (infusion.num_examples, turns: every), sample more, or plan fewer rounds.';
+const NOTHING_TO_LEARN =
+  'Where the policy answers as the instruction set does there is nothing to learn: ask more (infusion.num_examples, turns: every), or plan fewer rounds.';
+const HINTS: Record<DroppedPair['reason'], string> = {
+  empty: 'Empty texts: look at the model and the prompts with `sticflow describe`.',
+  equal: 'Where both sides are equal, raise generation.temperature.',
+  cut: 'Where texts are cut, raise generation.max_new_tokens; preference.degenerate.drop_cut: false keeps them.',
+  repeating: 'Where texts repeat themselves, raise generation.temperature.',
+  no_hallucination:
+    'An answer needs a word that can be exchanged, or with hallucinations: given its record rejected_conversations; longer answers have more words.',
+  not_verifiable:
+    'Answers are compared up to strategy_options.rpo.max_answer_words; raise it, or name questions with shorter answers.',
+  all_right: NOTHING_TO_LEARN,
+  all_wrong:
+    'Where no sample is right, raise strategy_options.rpo.samples, or name questions whose answers are as short as the known ones.',
+};

@@ -1,6 +1,6 @@
 /**
  * Hallucinations put into a text without a model: words are exchanged for others of their kind, so that a
- * fluent text says something false. POVID has GPT-4V do this (arXiv:2402.11411, section 3.1).
+ * fluent text says something false. POVID has GPT-4V do this (arXiv:2402.11411).
  */
 
 /** Words of one kind; any may stand where another stood. Numbers up to ten as words and as digits. */

@@ -25,6 +25,10 @@ export const povid: QuestionStrategy = {
   },
   candidates: addNoise,
   pairing: pairs,
+  pairingKnobs: (config) => {
+    const { hallucinations, injection_rate } = strategyOptions(config).povid;
+    return hallucinations === 'given' ? { hallucinations } : { hallucinations, injection_rate };
+  },
   training: withNoisyTerm,
 };
 

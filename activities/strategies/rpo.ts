@@ -24,6 +24,10 @@ export const rpo: QuestionStrategy = {
   },
   candidates: sample,
   pairing: pairs,
+  pairingKnobs: (config) => {
+    const { pairs_per_question } = strategyOptions(config).rpo;
+    return { pairs_per_question };
+  },
   training: lengthNormalised,
 };
 

@@ -44,7 +44,7 @@ async function* pairs(shard: AnsweredShard): AsyncGenerator<PreferencePair> {
   }
 }
 
-/** Equation 4.7 with the logistic loss: DPO without a likelihood term. */
+/** SPIN with the logistic loss: DPO without a likelihood term. */
 function againstOpponent(config: ExperimentConfig): PairTraining {
   const { loss } = regularisedDpo(config);
   const { opponent } = strategyOptions(config).spin;

@@ -50,6 +50,8 @@ interface AnyStrategy {
   readonly candidateKnobs: (run: RunConfig) => JsonObject;
   /** Pairs of one shard, from its draws and texts. */
   readonly pairing: (shard: AnsweredShard) => AsyncIterable<PreferencePair | DroppedPair>;
+  /** What `pairing` reads of a config beside what every strategy's does: part of the pairs' key. */
+  readonly pairingKnobs?: (config: ExperimentConfig) => JsonObject;
   /** Loss and reference of the preference training. */
   readonly training: (config: ExperimentConfig) => PairTraining;
 }
