@@ -127,8 +127,10 @@ export class Evaluation {
     const dar_answers = this.#context.input.plan.answers_dar
       ? await this.#answer('dar_answers', as, policy, set)
       : null;
-    const { images } = this.#context.input;
-    const training_images = images === null ? [] : [images];
+    const { images, plan } = this.#context.input;
+    // Pairs about instructions are not about these; what they are about is found by the policy's lineage.
+    const areLearnt = images !== null && plan.pairs_from === undefined;
+    const training_images = areLearnt ? [images] : [];
     const summary = `${this.#label} · ${as} · ${set.name}`;
     const asked = { set: set.name, answers, dar_answers, training_images };
     const { scores, to_judge = [] } = await this.#context.gate.pass(() =>

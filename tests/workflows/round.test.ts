@@ -103,6 +103,14 @@ describe.concurrent('a round', () => {
     expect(run.inputsOf('trainPreference')).toHaveLength(1);
   });
 
+  it('does not take the images for trained on where the pairs are about instructions', async () => {
+    const { run } = await orchestra.play({ plan: { pairs_from: 'instructions' } });
+
+    const trainedOn = run.inputsOf('scoreAnswers').map(({ training_images }) => training_images);
+    expect(trainedOn.length).toBeGreaterThan(0);
+    expect(new Set(trainedOn.flat())).toEqual(new Set());
+  });
+
   it('hands pairs and examples of the start policy to one training where the plan says so', async () => {
     const { run, status } = await orchestra.play({
       plan: { ...unmeasured, single_stage: true, shard_size: 100 },
