@@ -140,7 +140,7 @@ def povid_loss(
     noisy_weight: float,
     batch: GlobalBatch,
 ) -> torch.Tensor:
-    """Share of this micro-batch in POVID's loss (arXiv:2402.11411, section 3.3).
+    """Share of this micro-batch in POVID's loss (arXiv:2402.11411).
 
     rejected_weight * l(beta * (chosen - rejected)) + noisy_weight * l(beta * (chosen - noisy)), all (B,)
     policy minus reference; `noisy_B` None = without the second term.

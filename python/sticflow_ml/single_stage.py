@@ -1,6 +1,6 @@
 """Infused examples learnt beside preference pairs, in one training.
 
-Ours, after the outlook of STIC (arXiv:2405.19716, section 7). Every pair carries its share of the examples, by their
+Ours, after the outlook of STIC (arXiv:2405.19716). Every pair carries its share of the examples, by their
 places alone, so that the order of the pairs is the order of everything: a global batch, a micro-batch and a checkpoint
 mean what they mean for pairs.
 """

@@ -123,7 +123,7 @@ def test_memory_grows_with_what_it_is_for_and_checkpointing_saves_most_of_it() -
     plain = training_terms(sizes, lora, one_pass, is_checkpointed=False, **common)
     saved = training_terms(sizes, lora, one_pass, is_checkpointed=True, **common)
 
-    # trainer.md section 7: rank 128 on all linear layers of a Llama of 7B is 0.32e9 numbers.
+    # Rank 128 on all linear layers of a Llama of 7B is 0.32e9 numbers.
     assert plain["adapter"] == pytest.approx(4 * 0.32e9, rel=0.01)
     assert plain["optimizer"] == 2 * plain["adapter"]
     assert saved["activations"] < 0.1 * plain["activations"]
@@ -146,7 +146,7 @@ def test_the_cache_of_a_generation_is_two_vectors_a_token_and_block() -> None:
         device="cuda",
     )
 
-    # trainer.md section 7: a token of a Vicuna takes 524 kB.
+    # A token of a Vicuna takes 524 kB.
     assert terms["key_value_cache"] == 8 * 870 * 524_288
 
 

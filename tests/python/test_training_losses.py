@@ -169,7 +169,7 @@ def test_the_loss_of_povid_is_that_of_its_equation() -> None:
 
 
 def test_the_loss_of_spin_is_the_logistic_loss_against_its_opponent() -> None:
-    # arXiv:2401.01335, eq. 4.7, l(t) = log(1 + exp(-t)), lambda 5 as in its last iteration:
+    # arXiv:2401.01335 with the logistic loss, l(t) = log(1 + exp(-t)), lambda 5 as in its last iteration:
     # target answers gain 0.2 and lose 0.1 against the opponent, its own lose 0.2 and gain 0.3.
     loss = preference_loss(
         PairLogps(torch.tensor([-3.8, -2.1]), torch.tensor([-1.2, -0.7])),

@@ -8,15 +8,15 @@ import torch
 
 from sticflow_ml.contract import MdpoObjective, PreferenceLoss, PreferencePair
 from sticflow_ml.losses import GlobalBatch, image_preference_loss
-from sticflow_ml.pair_scorer import text_row, text_scores
+from sticflow_ml.pair_scorer import text_scores
 from sticflow_ml.shared_prefix import Row
-from sticflow_ml.strategies.contrast import contrast_images
+from sticflow_ml.strategies.contrast import DpoWithContrast
 from sticflow_ml.strategies.regularised_dpo import RegularisedDpo
 from sticflow_ml.strategies.strategy import Logps
 from sticflow_ml.training import Training
 
 
-class Mdpo:
+class Mdpo(DpoWithContrast):
     """`chosen` and `rejected` as in DPO, and `contrast`: the chosen text on the corrupted image."""
 
     def __init__(
@@ -26,26 +26,15 @@ class Mdpo:
         training: Training,
         first: PreferencePair,
     ) -> None:
+        super().__init__(RegularisedDpo(spec, training, first), training)
         self._objective = objective
         self._spec = spec
-        self._training = training
-        self._dpo = RegularisedDpo(spec, training, first)
-        self.forward = self._dpo.forward
-        self.forward_reason = self._dpo.forward_reason
-
-    def row(self, pair: PreferencePair) -> Row:
-        """Tokens of prompt, chosen and rejected on the clean image."""
-        return self._dpo.row(pair)
 
     def score(
         self, model: torch.nn.Module, pairs: Sequence[PreferencePair], rows: Sequence[Row]
     ) -> Logps:
-        """One pass more than DPO: the corrupted image may have another number of tokens."""
-        images = contrast_images(pairs)
-        contrast_rows = [
-            text_row(self._training, pair.prompt, [pair.chosen], image=image)
-            for pair, image in zip(pairs, images, strict=True)
-        ]
+        """One pass more than DPO."""
+        contrast_rows, images = self._contrast_rows(pairs)
         contrast_BN = text_scores(model, self._training, contrast_rows, images)
         return {**self._dpo.score(model, pairs, rows), "contrast": contrast_BN.sum(dim=-1)}
 

@@ -8,15 +8,15 @@ import torch
 
 from sticflow_ml.contract import PovidObjective, PreferenceLoss, PreferencePair
 from sticflow_ml.losses import GlobalBatch, povid_loss, token_logps
-from sticflow_ml.pair_scorer import CHOSEN, side, text_row, text_scores
+from sticflow_ml.pair_scorer import CHOSEN, side, text_scores
 from sticflow_ml.shared_prefix import Row
-from sticflow_ml.strategies.contrast import contrast_images
+from sticflow_ml.strategies.contrast import DpoWithContrast
 from sticflow_ml.strategies.regularised_dpo import RegularisedDpo
 from sticflow_ml.strategies.strategy import Logps
 from sticflow_ml.training import Training
 
 
-class Povid:
+class Povid(DpoWithContrast):
     """`chosen` and `rejected` as in DPO, and `noisy`: what the noisy image would say, on the clean one."""
 
     def __init__(
@@ -26,16 +26,9 @@ class Povid:
         training: Training,
         first: PreferencePair,
     ) -> None:
+        super().__init__(RegularisedDpo(spec, training, first), training)
         self._objective = objective
         self._spec = spec
-        self._training = training
-        self._dpo = RegularisedDpo(spec, training, first)
-        self.forward = self._dpo.forward
-        self.forward_reason = self._dpo.forward_reason
-
-    def row(self, pair: PreferencePair) -> Row:
-        """Tokens of prompt, chosen and rejected on the clean image."""
-        return self._dpo.row(pair)
 
     def score(
         self, model: torch.nn.Module, pairs: Sequence[PreferencePair], rows: Sequence[Row]
@@ -91,11 +84,7 @@ class Povid:
         self, model: torch.nn.Module, pairs: Sequence[PreferencePair]
     ) -> torch.Tensor:
         """Likeliest tokens (B, N) with the noisy image, the chosen text being given."""
-        images = contrast_images(pairs)
-        rows = [
-            text_row(self._training, pair.prompt, [pair.chosen], image=image)
-            for pair, image in zip(pairs, images, strict=True)
-        ]
+        rows, images = self._contrast_rows(pairs)
         return text_scores(
             model, self._training, rows, images, pick=lambda logits_BNV, _: logits_BNV.argmax(-1)
         )
