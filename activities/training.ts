@@ -130,9 +130,15 @@ async function trained(
   request: (fields: WorkFields, imageRoots: ImageRoots, seed: number) => ModelProcessRequest,
 ): Promise<{ adapter: ArtifactRef; summary: Record<string, number> }> {
   const seed = seedFor(config.seed, round, stage);
-  // How many devices share the work does not say what is asked for: a training that was begun on
-  // two goes on with one (docs/decisions/0007-ranks-share-no-backward-pass.md).
-  const { world_size: _worldSize, batching, lora, ...knobs } = config[stage];
+  // How many devices share the work, and how, does not say what is asked for: a training that was begun
+  // on two goes on with one (docs/decisions/0007-ranks-share-no-backward-pass.md).
+  const {
+    world_size: _worldSize,
+    parallelism: _parallelism,
+    batching,
+    lora,
+    ...knobs
+  } = config[stage];
   const images = await imagesOf(deps, data);
   const adapter = await finishedOrMade(deps, {
     spec: {

@@ -81,8 +81,12 @@ const shared = {
     .min(1)
     .max(64)
     .optional()
+    .describe('devices of one host that train together. Not part of the result; absent = 1'),
+  parallelism: z
+    .enum(['data', 'sharded'])
+    .optional()
     .describe(
-      'devices of one host that train together; each has the whole model. Not part of the result; absent = 1',
+      'what those devices have of the base: data = all of it each, sharded = a share each (FSDP2), for bases that fit no single one. Not part of the result; absent = data',
     ),
   save_steps: z.int().min(1).default(50).describe('optimizer steps between checkpoints'),
 };
@@ -140,6 +144,17 @@ export const InfusedTrainingConfig = z.strictObject({
   ...shared,
 });
 export type InfusedTrainingConfig = z.infer<typeof InfusedTrainingConfig>;
+
+/** A base can be shared out over several devices only. */
+export function parallelismIssues(
+  stage: 'preference_training' | 'infused_training',
+  { parallelism, world_size }: Pick<InfusedTrainingConfig, 'parallelism' | 'world_size'>,
+): Finding[] {
+  if (parallelism !== 'sharded' || (world_size ?? 1) > 1) return [];
+  const message =
+    'sharded needs several devices to share the base out over; set world_size to 2 or more, or drop parallelism';
+  return [[[stage, 'parallelism'], message]];
+}
 
 type Finding = readonly [path: string[], message: string];
 

@@ -13,6 +13,7 @@ import {
   InfusionConfig,
   loraIssues,
   PreferenceTrainingConfig,
+  parallelismIssues,
 } from './config-training.ts';
 import { ModelSource, SourceRef } from './source.ts';
 
@@ -137,6 +138,7 @@ function checkAcrossFields(
   for (const [path, message] of strategyIssues(config)) issue(path, message);
   for (const stage of config.training_stages) {
     for (const [path, message] of loraIssues(stage, config[stage].lora)) issue(path, message);
+    for (const [path, message] of parallelismIssues(stage, config[stage])) issue(path, message);
     const { global_batch_size, micro_batch_size } = config[stage];
     if (global_batch_size % micro_batch_size !== 0) {
       issue(

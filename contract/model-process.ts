@@ -63,6 +63,7 @@ export const OptimizationSpec = z.strictObject({
   gradient_checkpointing: z.union([z.boolean(), z.literal('auto')]),
   batching: z.enum(['shuffled', 'by_length']).optional(),
   world_size: z.int().min(1).optional(),
+  parallelism: z.enum(['data', 'sharded']).optional(),
   save_steps: z.int().min(1),
   seed: z
     .int()

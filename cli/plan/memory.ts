@@ -54,8 +54,16 @@ export async function estimateMemory(
     device: model.device,
     trainings: config.training_stages.map((stage) => {
       const { lora, micro_batch_size, max_length, gradient_checkpointing } = config[stage];
-      const { max_new_tokens } = generation;
-      return { stage, lora, micro_batch_size, max_length, gradient_checkpointing, max_new_tokens };
+      const { parallelism, world_size } = config[stage];
+      return {
+        stage,
+        lora,
+        micro_batch_size,
+        max_length,
+        gradient_checkpointing,
+        max_new_tokens: generation.max_new_tokens,
+        num_shards: parallelism === 'sharded' ? (world_size ?? 1) : 1,
+      };
     }),
     generation: { batch_size: generation.batch_size, max_new_tokens: generation.max_new_tokens },
   };

@@ -10,6 +10,7 @@ from sticflow_ml.devices import device_memory_bytes, fits
 from sticflow_ml.memory import Lora, Pass, dimensions, total, training_terms
 from sticflow_ml.model import LoadedModel
 from sticflow_ml.objective import Objective
+from sticflow_ml.sharding import on_this_rank
 
 
 def is_checkpointed(
@@ -38,7 +39,9 @@ def is_checkpointed(
         Lora(lora.r, lora.target_modules, bool(lora.use_dora)),
         # Every token counts as scored: which ones are, only the objective knows.
         Pass(len(lengths), lengths[0], sum(lengths)),
-        weights_bytes=sum(weight.nbytes for weight in weights if not weight.requires_grad),
+        weights_bytes=sum(
+            on_this_rank(weight).nbytes for weight in weights if not weight.requires_grad
+        ),
         dtype=loaded.spec.dtype,
         device=loaded.device.type,
         is_checkpointed=False,

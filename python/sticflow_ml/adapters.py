@@ -75,22 +75,24 @@ class WarmPolicy:
         lora: LoraSettings,
         seed: int,
         reporter: Reporter,
+        on_host: bool = False,
     ) -> tuple[LoadedModel, PeftModel]:
         """Return base and policy with a trainable adapter: `adapter` continued, or a fresh one.
 
         Rank, alpha, layers and variant of a continued adapter are its own; dropout is of the training.
+        `on_host` leaves a base that is not in memory yet off the device: who shares it out moves it.
         """
-        loaded = self.base(spec, reporter)
+        loaded = self.base(spec, reporter, on_host=on_host)
         self._take_off(loaded)
         if adapter is None:
             return loaded, fresh_adapter(loaded, lora, seed=seed)
         return loaded, continue_adapter(loaded, adapter, dropout=lora.dropout)
 
-    def base(self, spec: ModelSpec, reporter: Reporter) -> LoadedModel:
+    def base(self, spec: ModelSpec, reporter: Reporter, *, on_host: bool = False) -> LoadedModel:
         """Return the base of `spec`, from memory when it is the one that is there."""
         if self._loaded is None or self._loaded.spec != spec:
             self.drop()
-            self._loaded = load_model(spec, reporter)
+            self._loaded = load_model(spec, reporter, on_host=on_host)
         return self._loaded
 
     def drop(self) -> None:

@@ -235,6 +235,7 @@ class OptimizationSpec(BaseModel):
     gradient_checkpointing: StrictBool | Literal["auto"]
     batching: Literal["shuffled", "by_length"] | None = None
     world_size: Annotated[StrictInt | None, Field(ge=1)] = None
+    parallelism: Literal["data", "sharded"] | None = None
     save_steps: Annotated[StrictInt, Field(ge=1)]
     seed: Annotated[StrictInt, Field(ge=0)]
 

@@ -9,6 +9,7 @@ from peft import PeftModel
 
 from sticflow_ml.errors import SticflowError
 from sticflow_ml.model import LoadedModel
+from sticflow_ml.sharding import on_this_rank
 
 # Largest |beta * log-ratio| that rounding alone can make of equal policies.
 START_TOLERANCE = {torch.float32: 1e-2, torch.bfloat16: 0.5, torch.float16: 0.2}
@@ -37,7 +38,8 @@ def frozen_fingerprint(model: torch.nn.Module) -> str:
     """Fingerprint of every weight that must not change, in exact integer arithmetic.
 
     Two sums over the bits of each tensor, one of them weighted by place, computed where the tensor
-    lies: a 7B base takes about a second on a GPU, where a sha256 of its bytes would take a minute.
+    lies: a 7B base takes about a second on a GPU, where a sha256 of its bytes would take a minute. Of a
+    base that ranks share out, each sees its own part.
     """
     named = sorted(model.named_parameters())
     return _fingerprint([weight for _, weight in named if not weight.requires_grad])
@@ -143,7 +145,7 @@ def require_gradient(norm: float, *, step: int, example_ids: list[str]) -> None:
 def _fingerprint(weights: list[torch.nn.Parameter]) -> str:
     total = 0
     for weight in weights:
-        plain, weighted = _integer_sums(weight.detach())
+        plain, weighted = _integer_sums(on_this_rank(weight.detach()))
         total = (total * 1_000_003 + plain * 31 + weighted) % 2**127
     return f"{total:032x}"
 

@@ -91,6 +91,19 @@ def num_adapter_weights(sizes: Dimensions, lora: Lora) -> int:
     return sizes.num_layers * per_block
 
 
+def sharded_bytes(sizes: Dimensions, weights_bytes: int, *, num_shards: int, dtype: str) -> int:
+    """Bytes of the base on one of `num_shards` devices that share its blocks out (sharding.py).
+
+    Its own share, and two blocks put together: the one that is computed and the next, on its way.
+    """
+    of_block = sum(_num_weights(sizes, name) for name in _BLOCK) * SIZE_BYTES[dtype]
+    of_blocks = sizes.num_layers * of_block
+    return weights_bytes - of_blocks + of_blocks // num_shards + 2 * of_block
+
+
+_BLOCK = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+
+
 def training_terms(
     sizes: Dimensions,
     lora: Lora,

@@ -27,12 +27,16 @@ class MicroBatches:
         size: As asked for.
         objective: Whose examples they are.
         reporter: Told of every change.
+        is_sharded: Ranks share the base out, so that all must cut alike and none can do a pass again.
     """
 
-    def __init__(self, size: int, *, objective: Objective, reporter: Reporter) -> None:
+    def __init__(
+        self, size: int, *, objective: Objective, reporter: Reporter, is_sharded: bool = False
+    ) -> None:
         self._size_asked = size
         self._objective = objective
         self._reporter = reporter
+        self._is_sharded = is_sharded
         self.deviations: list[dict[str, Any]] = []
 
     @property
@@ -47,6 +51,11 @@ class MicroBatches:
             dict(zip(pieces, columns, strict=True))
             for columns in zip(*pieces.values(), strict=True)
         ]
+
+    @property
+    def num_pieces(self) -> int:
+        """Pieces of a whole micro-batch."""
+        return -(-self._size_asked // self.size)
 
     def longest(self) -> list[int]:
         """Places of the examples that fill a micro-batch with the most tokens, longest first."""
@@ -68,9 +77,10 @@ class MicroBatches:
         """Note that memory did not suffice for `size` examples in `step`, and go on with half.
 
         Raises:
-            SticflowError: `OutOfMemory` when one example is too many, or after `MAX_HALVINGS`.
+            SticflowError: `OutOfMemory` when one example is too many, after `MAX_HALVINGS`, or where
+                other ranks wait in the middle of this pass.
         """
-        if self.size == 1 or len(self.deviations) == MAX_HALVINGS:
+        if self._is_sharded or self.size == 1 or len(self.deviations) == MAX_HALVINGS:
             raise self._failure(error, step)
         before = self.size
         self.deviations.append({"name": "micro_batch_halved", "step": step})
@@ -86,11 +96,17 @@ class MicroBatches:
         example_id = self._objective.example_ids[place]
         num_tokens = self._objective.num_tokens[place]
         examples = "1 example" if self.size == 1 else f"{self.size} examples"
+        why = (
+            " Ranks that share the base out (parallelism: sharded) cannot do a pass again in smaller "
+            "pieces, because all of them wait in it."
+            if self._is_sharded
+            else ""
+        )
         return SticflowError(
             "OutOfMemory",
             f"Expected memory for {examples} at once in step {step}, got: {error}. The longest is "
-            f"`{example_id}` with {num_tokens} tokens. Free the device, set gradient_checkpointing, "
-            f"or set micro_batch_size or max_length lower.",
+            f"`{example_id}` with {num_tokens} tokens.{why} Free the device, set "
+            "gradient_checkpointing, or set micro_batch_size or max_length lower.",
             step=step,
             micro_batch_size=self.size,
             longest_example_id=example_id,

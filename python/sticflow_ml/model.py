@@ -106,8 +106,8 @@ def make_deterministic(device: torch.device, num_threads: int) -> None:
     transformers_logging.disable_progress_bar()
 
 
-def load_model(spec: ModelSpec, reporter: Reporter) -> LoadedModel:
-    """Load a snapshot from disk, offline.
+def load_model(spec: ModelSpec, reporter: Reporter, *, on_host: bool = False) -> LoadedModel:
+    """Load a snapshot from disk, offline; `on_host` leaves the weights off the device.
 
     Raises:
         SticflowError: `ModelInvalid` when a part is missing or does not fit.
@@ -118,8 +118,10 @@ def load_model(spec: ModelSpec, reporter: Reporter) -> LoadedModel:
     path = Path(spec.path)
     processor = load_processor(path, spec.image_backend)
     reporter.progress("loading", 1, 2, "items")
-    model = _load_weights(path, DTYPES[spec.dtype]).to(device).eval()
+    model = _load_weights(path, DTYPES[spec.dtype]).eval()
     model.requires_grad_(False)
+    if not on_host:
+        model.to(device)
     chat = Chat(processor, stop_token_ids(model.generation_config, processor))
     reporter.progress("loading", 2, 2, "items")
     return LoadedModel(

@@ -47,6 +47,8 @@ class Workplace:
     lifeline: Lifeline
     faults: Faults
     world: World = ALONE
+    # The base is shared out over the ranks, so that all of them must run the same number of passes.
+    is_sharded: bool = False
 
     @property
     def checkpoints(self) -> Path:

@@ -22,6 +22,7 @@ from sticflow_ml.memory import (
     dimensions,
     generation_terms,
     num_adapter_weights,
+    sharded_bytes,
     total,
     training_terms,
 )
@@ -50,7 +51,7 @@ def plan(question: dict[str, Any]) -> dict[str, Any]:
 
     Args:
         question: `model_path`, `dtype`, `device`, `trainings` (stage, lora, micro_batch_size,
-            max_length, max_new_tokens, gradient_checkpointing) and `generation` (batch_size,
+            max_length, max_new_tokens, gradient_checkpointing, num_shards) and `generation` (batch_size,
             max_new_tokens).
 
     Raises:
@@ -130,6 +131,14 @@ def _of_training(
 ) -> dict[str, Any]:
     lora = _lora(training["lora"])
     one_pass = _longest_pass(sizes, training)
+    if training["num_shards"] > 1:
+        weights_bytes = sharded_bytes(
+            sizes,
+            common["weights_bytes"],
+            num_shards=training["num_shards"],
+            dtype=common["dtype"],
+        )
+        common = {**common, "weights_bytes": weights_bytes}
 
     def terms(is_checkpointed: bool) -> dict[str, int]:
         return training_terms(sizes, lora, one_pass, is_checkpointed=is_checkpointed, **common)

@@ -164,12 +164,13 @@ def _reference_lines(
             for pair, row in zip(group, rows, strict=True)
         ]
         fitting = [place for place, row in enumerate(rows) if row.num_tokens <= training.max_length]
-        if fitting and request.reference != "none":
+        scored = [(group[place], rows[place]) for place in fitting]
+        if not scored and training.workplace.is_sharded:
+            scored = [(pairs[0], strategy.row(pairs[0]))]  # a pass that the other ranks need
+        if scored and request.reference != "none":
             with _reference_policy(request, training) as reference:
                 logps = strategy.score(
-                    reference,
-                    [group[place] for place in fitting],
-                    [rows[place] for place in fitting],
+                    reference, [pair for pair, _ in scored], [row for _, row in scored]
                 )
             for name, logps_B in logps.items():
                 for index, place in enumerate(fitting):

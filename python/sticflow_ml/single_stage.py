@@ -23,8 +23,11 @@ from sticflow_ml.training import Training
 class WithExamples:
     """Pairs, each with the examples whose place is its own modulo the number of pairs."""
 
-    def __init__(self, pairs: Objective, examples: Examples, weight: float) -> None:
+    def __init__(
+        self, pairs: Objective, examples: Examples, weight: float, *, is_sharded: bool
+    ) -> None:
         self._pairs = pairs
+        self._is_sharded = is_sharded
         self._examples = examples
         self._weight = weight
         self.example_ids = pairs.example_ids
@@ -42,6 +45,10 @@ class WithExamples:
         loss, metrics = self._pairs.loss(model, places, batch)
         examples = [of_pair for place in places for of_pair in self._of(place)]
         if not examples:
+            if (
+                self._is_sharded
+            ):  # the other ranks are in their pass over examples, and need this one
+                loss = loss + 0 * self._examples.logps(model, [0])[0].sum()
             return loss, {**metrics, "infused_loss": 0.0}
         logps_BN, is_learnt_BN = self._examples.logps(model, examples)
         infused = infused_share(logps_BN, is_learnt_BN, batch=batch)
@@ -68,7 +75,8 @@ def with_examples(
         training, data_path=path, images=training.loaded.images(infused.image_roots)
     )
     examples, facts = open_examples(of_examples, read_examples(path))
-    return WithExamples(pairs, examples, infused.weight), {
+    is_sharded = training.workplace.is_sharded
+    return WithExamples(pairs, examples, infused.weight, is_sharded=is_sharded), {
         "num_infused_examples": facts["num_examples"],
         "infused_dropped_over_length": facts["dropped_over_length"],
     }

@@ -84,7 +84,10 @@ class StageTrainer(Trainer):
         self._sums: Counter[str] = Counter()
         self._step_examples: list[str] = []
         self.micro_batches = MicroBatches(
-            spec.micro_batch_size, objective=objective, reporter=workplace.reporter
+            spec.micro_batch_size,
+            objective=objective,
+            reporter=workplace.reporter,
+            is_sharded=workplace.is_sharded,
         )
         self.is_stopped = False
         self._is_dry_step_done = False
@@ -114,7 +117,8 @@ class StageTrainer(Trainer):
         Returns:
             The share of `inputs` in the loss of the step.
         """
-        if len(inputs["place"]) == 0:  # the other ranks have what is left of the last step
+        if len(inputs["place"]) == 0 and not self._workplace.is_sharded:
+            # The other ranks have what is left of the last step.
             return torch.zeros((), device=self.args.device)
         self._step_so_far.append(inputs)
         todo = [inputs]
@@ -125,7 +129,7 @@ class StageTrainer(Trainer):
                 loss = sum(
                     self._piece(model, piece, num_items_in_batch)
                     for micro_batch in todo
-                    for piece in self.micro_batches.cut(micro_batch)
+                    for piece in self._pieces(micro_batch)
                 )
                 break
             except torch.OutOfMemoryError as error:
@@ -140,6 +144,14 @@ class StageTrainer(Trainer):
             loss = loss - self._loss_so_far  # Trainer has added that up already
         self._loss_so_far = self._loss_so_far + loss
         return loss
+
+    def _pieces(self, micro_batch: Places) -> list[Places]:
+        pieces = self.micro_batches.cut(micro_batch) if len(micro_batch["place"]) > 0 else []
+        if self._workplace.is_sharded:
+            # Every rank runs as many passes, also where the last step has less for it to do.
+            missing = self.micro_batches.num_pieces - len(pieces)
+            pieces += [collate_places([])] * missing
+        return pieces
 
     def _piece(self, model: Any, piece: Places, batch: GlobalBatch) -> torch.Tensor:
         loss = super().training_step(model, piece, batch)
@@ -161,6 +173,8 @@ class StageTrainer(Trainer):
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):  # noqa: ANN001, ANN201 - Trainer's
         """Share of the micro-batch in the step's loss; dropout is drawn from its place alone."""
         places = inputs["place"].tolist()
+        if not places:
+            return 0 * self._objective.loss(model, [0], num_items_in_batch)[0]
         torch.manual_seed((self._spec.seed + 1_000_003 * int(inputs["turn"][0])) % 2**63)
         self._workplace.faults.reach(f"{self._name}.step")
         loss, sums = self._objective.loss(model, places, num_items_in_batch)

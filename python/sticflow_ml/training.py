@@ -40,6 +40,7 @@ from sticflow_ml.model import LoadedModel
 from sticflow_ml.objective import Objective, Workplace
 from sticflow_ml.protocol import Reporter
 from sticflow_ml.ranks import together
+from sticflow_ml.sharding import on_this_rank, shard_base
 from sticflow_ml.training_metrics import TrainingMetrics
 from sticflow_ml.training_steps import train
 from sticflow_ml.work_folder import (
@@ -122,7 +123,12 @@ def run_training(
         try:
             with together(request, reporter, world) as ranks:
                 workplace = Workplace(
-                    work_dir, reporter, lifeline, Faults(work_dir, rank=ranks.rank), ranks
+                    work_dir,
+                    reporter,
+                    lifeline,
+                    Faults(work_dir, rank=ranks.rank),
+                    ranks,
+                    is_sharded=request.optimization.parallelism == "sharded" and ranks.size > 1,
                 )
                 training = _open(request, Path(data_path), warm, workplace)
                 metrics, facts = _train(training, identity, prepare)
@@ -145,7 +151,10 @@ def _open(
         lora=request.lora,
         seed=request.optimization.seed,
         reporter=workplace.reporter,
+        on_host=workplace.is_sharded,
     )
+    if workplace.is_sharded:
+        shard_base(loaded, policy, workplace.world)
     return Training(
         request=request,
         data_path=data_path,
@@ -208,6 +217,7 @@ def _train(
         **identity,
         **facts,
         **({} if world_size == 1 else {"world_size": world_size}),
+        **(_shares(training) if training.workplace.is_sharded else {}),
         **({"recomputes": recomputes} if wanted.gradient_checkpointing == "auto" else {}),
         "num_steps": len(metrics.rows),
         "deviations": deviations,
@@ -218,6 +228,15 @@ def _train(
         "versions": {
             name: version(name) for name in ("torch", "transformers", "peft", "accelerate")
         },
+    }
+
+
+def _shares(training: Training) -> dict[str, Any]:
+    frozen = [weight for weight in training.policy.parameters() if not weight.requires_grad]
+    return {
+        "parallelism": "sharded",
+        "base_bytes": sum(weight.nbytes for weight in frozen),
+        "base_bytes_on_first_rank": sum(on_this_rank(weight).nbytes for weight in frozen),
     }
 
 
@@ -239,7 +258,8 @@ def _identity(request: TrainRequest, data_path: Path) -> dict[str, Any]:
     many ranks share the work changes only the rounding, so that others may go on with a checkpoint.
     """
     settings = request.model_dump(mode="json", exclude=_WHERE | _PATHS, exclude_unset=True)
-    settings["optimization"].pop("world_size", None)
+    for name in ("world_size", "parallelism"):
+        settings["optimization"].pop(name, None)
     infused = getattr(request, "infused", None)
     if infused is not None:
         sha256 = sha256_of_file(Path(infused.examples_path))

@@ -25,6 +25,7 @@ from sticflow_ml.memory import (
     dimensions,
     generation_terms,
     num_adapter_weights,
+    sharded_bytes,
     total,
     training_terms,
 )
@@ -209,6 +210,7 @@ def _question(checkpoint: Path, **changes: Any) -> dict[str, Any]:
         "max_length": None,
         "max_new_tokens": 64,
         "gradient_checkpointing": "auto",
+        "num_shards": 1,
     }
     return {
         "model_path": str(checkpoint),
@@ -234,6 +236,30 @@ def test_a_plan_names_rows_terms_and_whether_they_fit(checkpoints: dict[str, Pat
     assert second["stage"] == "infused_training"
     assert generation["stage"] == "generation"
     assert generation["terms"]["weights_before_merge"] > 0
+
+
+def test_devices_that_share_the_base_out_each_need_less_of_it(
+    checkpoints: dict[str, Path],
+) -> None:
+    whole = _question(checkpoints["llava"])
+    shared = {**whole, "trainings": [{**whole["trainings"][0], "num_shards": 2}]}
+
+    before, after = (plan(asked)["estimates"][0]["terms"] for asked in (whole, shared))
+
+    # Half of two blocks less, and two blocks that are whole for a moment: here nothing is won.
+    assert after["weights"] > before["weights"]
+    assert {**after, "weights": 0} == {**before, "weights": 0}
+
+
+def test_the_share_of_a_large_base_is_small() -> None:
+    from transformers import LlavaConfig
+
+    sizes = dimensions(LlavaConfig())  # LLaVA-1.5-7B: 32 blocks of 4,096
+
+    share = sharded_bytes(sizes, 14_100_000_000, num_shards=8, dtype="bfloat16")
+
+    # A block of a Vicuna of 7B has 202 million numbers: 32 / 8 + 2 of them, and 1.15 GB that stay whole.
+    assert share == pytest.approx(1.15e9 + 6 * 2 * 202.4e6, rel=0.01)
 
 
 def test_a_plan_is_answered_on_stdout_and_a_refusal_too(

@@ -136,6 +136,16 @@ describe('trainPreference', () => {
     expect(await madeFrom(gpu, on)).toMatchObject({ lora: { use_rslora: true, use_dora: true } });
   });
 
+  it('makes the same adapter however many devices share the work', async () => {
+    const gpu = await gpuWorkspace();
+    const alone = await gpu.activities.trainPreference(await pairsOf(gpu));
+
+    const shared = { world_size: 2, parallelism: 'sharded' } as const;
+    const subject = await pairsOf(gpu, { preference_training: shared });
+
+    expect(await gpu.activities.trainPreference(subject)).toEqual(alone);
+  });
+
   it('refuses damaged pairs before it starts anything', async () => {
     const gpu = await gpuWorkspace();
     const subject = await pairsOf(gpu);
