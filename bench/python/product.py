@@ -11,11 +11,13 @@ from sticflow_ml.chat import Chat
 from sticflow_ml.contract import ImageRoots, ModelSpec
 from sticflow_ml.images import Images
 from sticflow_ml.model import LoadedModel, encodes_images_apart, stop_token_ids
+from sticflow_ml.split_attention import split_attention_of
 
 
 def as_loaded(model: PreTrainedModel, processor: ProcessorMixin) -> LoadedModel:
     """Return what `load_model` would, without a detour over the disk."""
     model.requires_grad_(False)
+    split_attention_of(model)
     dtype = "bfloat16" if model.dtype == torch.bfloat16 else "float32"
     spec = ModelSpec(
         path="random",

@@ -15,6 +15,7 @@ from sticflow_ml.images import ProcessedImage, as_encoder_outputs
 from sticflow_ml.losses import token_logps
 from sticflow_ml.model import LoadedModel
 from sticflow_ml.shared_prefix import Row, Rows, lay_out
+from sticflow_ml.split_attention import KEYWORD, RowPieces
 
 # From logits (..., V) and target tokens (...) to one number a target
 Pick = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -43,6 +44,8 @@ def score(
         (B, N), N as in `rows.targets_BN`.
     """
     positions_ABT = rows.positions_ABT
+    # Rows of one completion keep the mask of the family, which may be more than causal.
+    pieces = RowPieces(rows.lengths) if rows.has_several_completions else None
     is_bfloat16 = loaded.model.dtype == torch.bfloat16 and loaded.device.type == "cuda"
     # The adapter's master weights are float32; on a GPU its products run in the base's bfloat16.
     with torch.autocast(loaded.device.type, dtype=torch.bfloat16, enabled=is_bfloat16):
@@ -53,8 +56,11 @@ def score(
             use_cache=False,
             # Hidden states are picked before the head: logits of the whole row never exist.
             logits_to_keep=rows.predict_BN,
+            **({} if pieces is None else {KEYWORD: pieces}),
             **image_inputs(loaded, images),
         )
+    if pieces is not None:
+        loaded.attention_seen.add("split" if pieces.is_used else "dense")
     return pick(output.logits, rows.targets_BN)
 
 

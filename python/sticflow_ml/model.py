@@ -9,7 +9,7 @@ never from a list of names.
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from sticflow_ml.devices import resolve_device
 from sticflow_ml.errors import SticflowError
 from sticflow_ml.images import Images
 from sticflow_ml.protocol import Reporter
+from sticflow_ml.split_attention import split_attention_of
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -37,6 +38,8 @@ class LoadedModel:
     chat: Chat
     device: torch.device
     encodes_images_apart: bool
+    # How attention went over rows of several completions so far: split (split_attention.py), dense
+    attention_seen: set[str] = field(default_factory=set)
 
     def images(self, roots: ImageRoots) -> Images:
         """Open the images of one request."""
@@ -120,6 +123,7 @@ def load_model(spec: ModelSpec, reporter: Reporter, *, on_host: bool = False) ->
     reporter.progress("loading", 1, 2, "items")
     model = _load_weights(path, DTYPES[spec.dtype]).eval()
     model.requires_grad_(False)
+    split_attention_of(model)
     if not on_host:
         model.to(device)
     chat = Chat(processor, stop_token_ids(model.generation_config, processor))

@@ -8,7 +8,7 @@ two passes, without a second prompt and image.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -49,7 +49,8 @@ class Rows:
     """Tensors of one forward pass.
 
     `predict_BN` are the places whose logits score `targets_BN`; `completion_BN` says which
-    completion a scored token belongs to, -1 where the place is padding.
+    completion a scored token belongs to, -1 where the place is padding. `lengths` of a row are those of
+    its prompt and of its completions.
     """
 
     input_ids_BT: torch.Tensor
@@ -58,10 +59,21 @@ class Rows:
     predict_BN: torch.Tensor
     targets_BN: torch.Tensor
     completion_BN: torch.Tensor
+    lengths: list[tuple[int, ...]]
+
+    @property
+    def has_several_completions(self) -> bool:
+        """True where completions share a row, and so may not see each other."""
+        return any(len(of_row) > 2 for of_row in self.lengths)
 
     def to(self, device: torch.device) -> Rows:
         """Copy to a device."""
-        return Rows(*(getattr(self, name).to(device) for name in Rows.__dataclass_fields__))
+        tensors = {
+            name: value.to(device)
+            for name, value in vars(self).items()
+            if isinstance(value, torch.Tensor)
+        }
+        return replace(self, **tensors)
 
 
 def lay_out(rows: list[Row], *, pad_token_id: int) -> Rows:
@@ -96,6 +108,7 @@ def lay_out(rows: list[Row], *, pad_token_id: int) -> Rows:
         predict_BN=_padded([[place for place, _, _ in row] for row in scored], 0),
         targets_BN=_padded([[target for _, target, _ in row] for row in scored], 0),
         completion_BN=_padded([[completion for _, _, completion in row] for row in scored], -1),
+        lengths=[(len(row.prompt_ids), *map(len, row.completions)) for row in rows],
     )
 
 

@@ -212,6 +212,7 @@ def _train(
     check_frozen(frozen, training.policy)
     check_ranks_agree(training.workplace.world.gather(trained_fingerprint(training.policy)))
     device = training.loaded.device.type
+    attention = training.loaded.attention_seen
     world_size = training.workplace.world.size
     return metrics, {
         **identity,
@@ -222,6 +223,7 @@ def _train(
         "num_steps": len(metrics.rows),
         "deviations": deviations,
         "last_metrics": metrics.rows[-1] if training.workplace.world.is_first else {},
+        **({"attention": sorted(attention)} if attention else {}),
         "template_sha256": training.loaded.chat.template_sha256,
         "architecture": type(training.loaded.model).__name__,
         "device": torch.cuda.get_device_name() if device == "cuda" else device,

@@ -194,6 +194,7 @@ def test_a_family_that_cannot_share_says_so_everywhere(
     output = Path(request["work_dir"]) / "output"
     facts = json.loads((output / "training.json").read_text())
     assert facts["forward"] == "two_passes"
+    assert "attention" not in facts
     assert "window" in facts["forward_reason"]
     assert {row["shares_prefix"] for row in read_lines(output / "metrics.jsonl")} == {0}
 
@@ -208,8 +209,10 @@ def test_a_family_that_shares_says_so_too(
 
     assert result is not None
     assert result["summary"]["forward"] == "shared_prefix"
-    rows = read_lines(Path(request["work_dir"]) / "output" / "metrics.jsonl")
+    output = Path(request["work_dir"]) / "output"
+    rows = read_lines(output / "metrics.jsonl")
     assert {row["shares_prefix"] for row in rows} == {1}
+    assert json.loads((output / "training.json").read_text())["attention"] == ["split"]
 
 
 def test_the_two_passes_of_a_windowed_family_score_as_the_model_itself_does(
