@@ -1,7 +1,8 @@
-/** `generateShard` and `generateOne`: texts for a file of requests, by the policy's model. */
+/** `generateShard`, `generateOne` and `generateReplies`: texts for a file of requests, by the policy's or a judge's model. */
 import { join } from 'node:path';
 import {
   GenerateOneInput,
+  GenerateRepliesInput,
   GenerateShardInput,
   type GpuActivities,
   type ShardSet,
@@ -15,6 +16,7 @@ import type { BuildSpec } from '../store/store.ts';
 import type { ActivityDependencies } from './context.ts';
 import { engineParameters, engineSpec, stallTimeout } from './generation-engine.ts';
 import { finishedOrMade, policyInputs } from './gpu-work.ts';
+import { modelOfJudge } from './model.ts';
 import { readRunConfig } from './prepare-run.ts';
 
 const STAGE_VERSION = 1;
@@ -23,7 +25,7 @@ const MAX_TEXT_CHARACTERS = 8000;
 
 export function generationActivities(
   deps: ActivityDependencies,
-): Pick<GpuActivities, 'generateShard' | 'generateOne'> {
+): Pick<GpuActivities, 'generateShard' | 'generateOne' | 'generateReplies'> {
   return {
     async generateShard(input) {
       const { shards, requests } = GenerateShardInput.parse(input);
@@ -45,6 +47,19 @@ export function generationActivities(
         return { text: text.slice(0, MAX_TEXT_CHARACTERS), generations };
       }
       throw new SticflowError('DataInvalid', 'Expected one text, the model process wrote none.');
+    },
+
+    async generateReplies(input) {
+      const { config: ref, model, requests } = GenerateRepliesInput.parse(input);
+      const { config } = await readRunConfig(deps.store, ref);
+      // The checkpoint is here; the engine of the policy's texts may be a server that has another.
+      const judge: ExperimentConfig = {
+        ...config,
+        model: modelOfJudge(config),
+        generation: { ...config.generation, engine: 'hf' },
+      };
+      const policy = { model, adapter: null };
+      return { generations: await generate(deps, judge, { policy, requests, source: requests }) };
     },
   };
 }

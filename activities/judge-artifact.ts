@@ -17,6 +17,8 @@ export interface JudgedBenchmarkWork {
   readonly data: ArtifactRef;
   readonly answers: ArtifactRef;
   readonly answers_file: string;
+  /** Where a checkpoint judges. */
+  readonly model?: ArtifactRef;
   readonly num_runs: number;
   readonly official_failures: boolean;
   /** What a judgement depends on besides the answers. */
@@ -25,10 +27,10 @@ export interface JudgedBenchmarkWork {
 
 /** Names the work folder: the same for every attempt, whatever comes of them. */
 export function judgingSpec(work: JudgedBenchmarkWork): BuildSpec {
-  const { benchmark, data, answers, answers_file, num_runs, official_failures } = work;
+  const { benchmark, data, answers, answers_file, num_runs, official_failures, model } = work;
   return {
     kind: 'judgements',
-    inputs: [data, answers],
+    inputs: [data, answers, ...(model === undefined ? [] : [model])],
     parameters: { benchmark, answers_file, num_runs, official_failures, ...work.parameters },
     version: STAGE_VERSION,
   };

@@ -17,6 +17,7 @@ import { type JudgedBenchmarkWork, judgingSpec, publishJudgements } from './judg
 import type { Judge } from './judge-interface.ts';
 import { JudgeRooms, openaiJudge } from './judge-openai.ts';
 import { judgeAll, type Passed } from './judge-pass.ts';
+import { type PolicyReplies, policyJudge, requestsOf, requireAllSaid } from './judge-policy.ts';
 import { NOBODY, replayJudge } from './judge-replay.ts';
 import { readRunConfig } from './prepare-run.ts';
 import { withProgress } from './progress.ts';
@@ -26,9 +27,23 @@ const SCORING_FILES = 'scoring';
 
 const NO_JUDGE: JudgeConfig = { kind: 'none' };
 
-export function judgeActivities(deps: ActivityDependencies): Pick<Activities, 'judgeAnswers'> {
+export function judgeActivities(
+  deps: ActivityDependencies,
+): Pick<Activities, 'judgeAnswers' | 'askPolicyJudge'> {
   const rooms = new JudgeRooms(deps.workspace);
   return {
+    async askPolicyJudge(input) {
+      const { config: ref, ...asked } = JudgeAnswersInput.parse(input);
+      const { config } = await readRunConfig(deps.store, ref);
+      const { judge: how } = config.evaluation;
+      const judge = await policyJudge(how, asked.policy, { store: deps.store, seed: config.seed });
+      const work = workOf(how ?? NO_JUDGE, asked);
+      const plan = await planOf(deps, work, judge);
+      await judged(deps, { work, plan, judge, how: how ?? NO_JUDGE });
+      const wanted = judge.wanted();
+      return { requests: wanted.length === 0 ? null : await requestsOf(deps.store, work, wanted) };
+    },
+
     async judgeAnswers(input) {
       const { config: ref, ...asked } = JudgeAnswersInput.parse(input);
       const { config } = await readRunConfig(deps.store, ref);
@@ -36,12 +51,15 @@ export function judgeActivities(deps: ActivityDependencies): Pick<Activities, 'j
       const judge = await openJudge(how, {
         benchmark: asked.benchmark,
         scope: ref.key,
+        seed: config.seed,
+        policy: asked.policy,
         rooms,
         deps,
       });
       const work = workOf(how, asked);
       const plan = await planOf(deps, work, judge);
       const { spec, ...passed } = await judged(deps, { work, plan, judge, how });
+      requireAllSaid(passed.judgements);
       askAgainLater(passed, how);
       const { judgements } = passed;
       const { ref: made, judging } = await publishJudgements(deps.store, work, {
@@ -63,11 +81,12 @@ export function judgeActivities(deps: ActivityDependencies): Pick<Activities, 'j
 
 function workOf(
   how: JudgeConfig,
-  asked: Omit<z.infer<typeof JudgeAnswersInput>, 'config'>,
+  { policy, ...asked }: Omit<z.infer<typeof JudgeAnswersInput>, 'config'>,
 ): JudgedBenchmarkWork {
   const { runs } = judgingOf(asked.benchmark);
   return {
     ...asked,
+    ...(policy === undefined ? {} : { model: policy.model }),
     num_runs: how.kind === 'none' || runs === 'one' ? 1 : how.num_runs,
     official_failures: how.kind !== 'none' && how.official_failures,
     parameters: parametersOf(how, asked.benchmark),
@@ -90,7 +109,9 @@ async function judged(
   const partial = join(await store.workDirectory(spec.kind, store.key(spec)), 'judged.jsonl');
   const { max_tries } = judgingOf(work.benchmark);
   const { max_answer_chars, max_parallel } =
-    how.kind === 'openai' ? how : { max_answer_chars: 0, max_parallel: 1 };
+    how.kind === 'openai'
+      ? how
+      : { max_answer_chars: how.kind === 'policy' ? how.max_answer_chars : 0, max_parallel: 1 };
   const { tasks } = plan;
   const { num_runs } = work;
   const done = await readRecords(partial, Judgement);
@@ -111,13 +132,15 @@ async function judged(
 interface Surroundings {
   readonly benchmark: JudgedBenchmark;
   readonly scope: string;
+  readonly seed: number;
+  readonly policy: PolicyReplies | undefined;
   readonly rooms: JudgeRooms;
   readonly deps: ActivityDependencies;
 }
 
 async function openJudge(
   how: JudgeConfig,
-  { benchmark, scope, rooms, deps }: Surroundings,
+  { benchmark, scope, seed, policy, rooms, deps }: Surroundings,
 ): Promise<Judge> {
   switch (how.kind) {
     case 'none':
@@ -127,8 +150,7 @@ async function openJudge(
     case 'openai':
       return await openaiJudge(how, scope, rooms);
     case 'policy':
-      // The contract refuses it with a remedy, so no config artifact has it.
-      throw new SticflowError('ConfigInvalid', 'A checkpoint cannot judge by itself yet.');
+      return await policyJudge(how, policy, { store: deps.store, seed });
   }
 }
 
@@ -140,7 +162,8 @@ function parametersOf(how: JudgeConfig, benchmark: JudgedBenchmark): JsonObject 
     case 'replay':
       return { judge: 'replay', model: how.model, recordings: how.recordings[benchmark] };
     case 'policy':
-      return { judge: 'policy', checkpoint: how.checkpoint };
+      // Which checkpoint is an input.
+      return { judge: 'policy', prompt: how.prompt, max_answer_chars: how.max_answer_chars };
     case 'openai': {
       const { base_url, model, prompt, temperature, max_reply_tokens, max_answer_chars } = how;
       const sampling = { temperature, max_reply_tokens, max_answer_chars };

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { type Activities, ResolveModelInput } from '../contract/activities.ts';
 import { PROTOCOL_VERSION } from '../contract/api.ts';
 import { type ArtifactRef, ManifestFile } from '../contract/artifact.ts';
+import type { ExperimentConfig, ModelConfig } from '../contract/config.ts';
 import type { ModelSource } from '../contract/source.ts';
 import { canonicalJson } from '../store/canonical.ts';
 import { SticflowError } from '../store/errors.ts';
@@ -35,11 +36,12 @@ export const ModelArtifact = z.strictObject({
 export function modelActivities(deps: ActivityDependencies): Pick<Activities, 'resolveModel'> {
   return {
     async resolveModel(input) {
-      const { config: ref } = ResolveModelInput.parse(input);
+      const { config: ref, of } = ResolveModelInput.parse(input);
       const { config } = await readRunConfig(deps.store, ref);
-      const folder = await fetchedFolder(deps, config.model.source);
+      const named = of === 'judge' ? modelOfJudge(config) : config.model;
+      const folder = await fetchedFolder(deps, named.source);
       await requireWholeCheckpoint(folder);
-      const files = await hashedFiles(deps, config.model.source, folder);
+      const files = await hashedFiles(deps, named.source, folder);
       const spec = {
         kind: 'model' as const,
         inputs: [],
@@ -53,11 +55,27 @@ export function modelActivities(deps: ActivityDependencies): Pick<Activities, 'r
         return 0;
       });
       const { architecture } = await deps.store.readJson(model, 'model.json', ModelArtifact);
-      const adapter =
-        config.model.adapter === undefined ? null : await adapterOf(deps, config.model.adapter);
+      const adapter = named.adapter === undefined ? null : await adapterOf(deps, named.adapter);
       return { model, architecture, adapter };
     },
   };
+}
+
+/**
+ * The checkpoint that judges, as a model: in the precision and on the device of the policy.
+ *
+ * @throws SticflowError `ConfigInvalid` where somebody else judges.
+ */
+export function modelOfJudge({ model, evaluation }: ExperimentConfig): ModelConfig {
+  const { judge } = evaluation;
+  if (judge?.kind !== 'policy') {
+    throw new SticflowError(
+      'ConfigInvalid',
+      `Expected evaluation.judge of the kind policy, which names a checkpoint, got ${judge?.kind ?? 'none'}.`,
+    );
+  }
+  const { adapter: _adapter, ...knobs } = model;
+  return { ...knobs, source: judge.checkpoint };
 }
 
 /**

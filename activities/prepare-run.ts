@@ -3,12 +3,13 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
-import { type Activities, PrepareRunInput, type RunPlan } from '../contract/activities.ts';
+import { type Activities, PrepareRunInput } from '../contract/activities.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
 import { ExperimentConfig } from '../contract/config.ts';
 import { QUESTION_STRATEGIES } from '../contract/config-strategies.ts';
 import { Prompts } from '../contract/prompts.ts';
 import { RunConfig } from '../contract/run-config.ts';
+import type { RunPlan } from '../contract/run-plan.ts';
 import { canonicalJson, sha256Hex } from '../store/canonical.ts';
 import { SticflowError } from '../store/errors.ts';
 import { runDir } from '../store/layout.ts';
@@ -84,6 +85,7 @@ function planOf(config: ExperimentConfig): RunPlan {
     images_per_round: config.preference.images_per_round,
     ...(QUESTION_STRATEGIES.includes(config.strategy) ? { pairs_from: 'instructions' } : {}),
     ...(config.strategy === 'single-stage' ? { single_stage: true as const } : {}),
+    ...(evaluation.judge?.kind === 'policy' ? { judge_model: true as const } : {}),
     shard_size: generation.shard_size,
     max_parallel_shards: generation.max_parallel_shards,
     evaluation_sets: sets,

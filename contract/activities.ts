@@ -7,39 +7,12 @@ import { z } from 'zod';
 import { ArtifactRef } from './artifact.ts';
 import { JudgedBenchmark } from './config-judge.ts';
 import { AnswerMode, Measure } from './measures.ts';
+import { RunPlan } from './run-plan.ts';
 import { SourceRef } from './source.ts';
 import { EvaluatedPolicy, Policy, PolicyComparison, RoundResult, RunStatus } from './status.ts';
 
 const Round = z.int().min(1).max(1000);
 const Counts = z.record(z.string(), z.number());
-
-/** The few knobs that steer control flow; everything else is read from the config artifact. */
-export const RunPlan = z.strictObject({
-  rounds: z.int().min(1),
-  model_label: z.string().max(120).describe('for search attributes and titles'),
-  training_stages: z.array(z.enum(['preference_training', 'infused_training'])),
-  infusion: z.boolean(),
-  describes_instructions: z.boolean().describe('false in the control without descriptions'),
-  images_per_round: z.int().positive().nullable(),
-  pairs_from: z
-    .enum(['instructions'])
-    .optional()
-    .describe('what the pairs are about; absent = images'),
-  single_stage: z
-    .literal(true)
-    .optional()
-    .describe('pairs and infused examples are learnt in one training'),
-  shard_size: z.int().min(1),
-  max_parallel_shards: z.int().min(1),
-  evaluation_sets: z.array(z.string()),
-  evaluated_policies: z.array(EvaluatedPolicy),
-  answers_direct: z.boolean(),
-  answers_dar: z.boolean(),
-  decision_set: z.string().nullable(),
-  decision_measure: z.string(),
-  stop_without_gain: z.boolean(),
-});
-export type RunPlan = z.infer<typeof RunPlan>;
 
 /** `config` is what a person may send: partial, unchecked. */
 export const PrepareRunInput = z.strictObject({ config: z.json() });
@@ -49,7 +22,10 @@ export const PrepareRunOutput = z.strictObject({
   plan: RunPlan,
 });
 
-export const ResolveModelInput = z.strictObject({ config: ArtifactRef });
+export const ResolveModelInput = z.strictObject({
+  config: ArtifactRef,
+  of: z.literal('judge').optional().describe('evaluation.judge.checkpoint; absent = model.source'),
+});
 export const ResolveModelOutput = z.strictObject({
   model: ArtifactRef,
   architecture: z.string(),
@@ -148,7 +124,13 @@ export const JudgeAnswersInput = z.strictObject({
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9_.-]{0,99}$/)
     .describe("name in `answers`, in the form that the benchmark's scorer reads"),
+  policy: z
+    .strictObject({ model: ArtifactRef, replies: z.array(ArtifactRef).max(100) })
+    .optional()
+    .describe('where a checkpoint judges: which, and what it has said'),
 });
+/** Requests for replies that a checkpoint still has to give; null = it has given all. */
+export const AskPolicyJudgeOutput = z.strictObject({ requests: ArtifactRef.nullable() });
 export const JudgeAnswersOutput = z.strictObject({
   judgements: ArtifactRef,
   counts: Counts.describe('items, judged, missing, cached, by_rules'),
@@ -220,6 +202,12 @@ export const GenerateOneOutput = z.strictObject({
   generations: ArtifactRef,
 });
 
+export const GenerateRepliesInput = z.strictObject({
+  config: ArtifactRef.describe('its evaluation.judge is a checkpoint'),
+  model: ArtifactRef.describe('that checkpoint'),
+  requests: ArtifactRef,
+});
+
 /** Details of an activity's heartbeat: a hint for people, never the truth. */
 export const HeartbeatDetails = z.strictObject({
   phase: z.string(),
@@ -261,6 +249,9 @@ export interface Activities {
   judgeAnswers(
     input: z.infer<typeof JudgeAnswersInput>,
   ): Promise<z.infer<typeof JudgeAnswersOutput>>;
+  askPolicyJudge(
+    input: z.infer<typeof JudgeAnswersInput>,
+  ): Promise<z.infer<typeof AskPolicyJudgeOutput>>;
   compareScores(
     input: z.infer<typeof CompareScoresInput>,
   ): Promise<z.infer<typeof CompareScoresOutput>>;
@@ -283,4 +274,7 @@ export interface GpuActivities {
   ): Promise<z.infer<typeof TrainOutput>>;
   trainInfused(input: z.infer<typeof TrainInfusedInput>): Promise<z.infer<typeof TrainOutput>>;
   generateOne(input: z.infer<typeof GenerateOneInput>): Promise<z.infer<typeof GenerateOneOutput>>;
+  generateReplies(
+    input: z.infer<typeof GenerateRepliesInput>,
+  ): Promise<z.infer<typeof GenerateShardOutput>>;
 }

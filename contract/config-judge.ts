@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { OpenAiEngineConfig } from './config-engine.ts';
-import { SecretRef, SourceRef } from './source.ts';
+import { ModelSource, SecretRef, SourceRef } from './source.ts';
 
 /** The benchmarks whose official score needs a judge, always or for answers that rules cannot read. */
 export const JUDGED_BENCHMARKS = ['llavabench', 'mmvet', 'mathvista', 'mmbench'] as const;
@@ -130,11 +130,19 @@ const ReplayJudge = z.strictObject({
 });
 export type ReplayJudge = z.infer<typeof ReplayJudge>;
 
-const PolicyJudge = z.strictObject({
+export const PolicyJudge = z.strictObject({
   kind: z.literal('policy'),
-  checkpoint: SourceRef.describe('folder of a model (path in YAML)'),
+  checkpoint: ModelSource.describe(
+    'folder of a model (path in YAML) or hub:<owner>/<name>@<commit>; it judges on the gpu queue, with dtype, device and threads of `model`',
+  ),
+  prompt: OpenaiJudge.shape.prompt,
+  max_answer_chars: OpenaiJudge.shape.max_answer_chars
+    .unwrap()
+    .default(8000)
+    .describe(OpenaiJudge.shape.max_answer_chars.description ?? ''),
   ...shared,
 });
+export type PolicyJudge = z.infer<typeof PolicyJudge>;
 
 const NoJudge = z.strictObject({ kind: z.literal('none') });
 
@@ -145,7 +153,6 @@ export const JudgeConfig = z
     const issue = (path: string[], message: string): void => {
       context.addIssue({ code: 'custom', path, message });
     };
-    if (judge.kind === 'policy') issue(['kind'], POLICY_REFUSAL);
     if (judge.kind !== 'openai') return;
     const { protocol, hostname } = new URL(judge.base_url);
     const isOpen = protocol === 'http:' && !LOOPBACK.includes(hostname);
@@ -164,6 +171,3 @@ export const JudgeConfig = z
     }
   });
 export type JudgeConfig = z.infer<typeof JudgeConfig>;
-
-const POLICY_REFUSAL =
-  'expected "openai", "replay" or "none": a checkpoint cannot judge by itself yet. Serve it (vllm serve MODEL) and use kind: openai with base_url: http://127.0.0.1:8000/v1 and api_key: null.';

@@ -18,6 +18,8 @@ export const MISSING_REASONS = [
   'unavailable',
   /** The spending cap came first. */
   'spending_cap',
+  /** `policy`: the reply is still to be generated; never in a judging that is finished. */
+  'not_generated',
   /** `replay`: the recording does not have it. */
   'not_recorded',
   /** `none`: nobody was asked. */
@@ -52,7 +54,7 @@ export type Judgement = z.infer<typeof Judgement>;
  * model asked for, the versions that were served, and the prompt where it is not the official one.
  */
 export const JudgeIdentity = z.strictObject({
-  kind: z.enum(['openai', 'replay', 'none']),
+  kind: z.enum(['openai', 'replay', 'policy', 'none']),
   model: z.string().nullable().describe('as asked for; null = nobody'),
   served_models: z.array(z.string()).describe('as the server named them, sorted; one is usual'),
   prompt: z.enum(['official', 'fenced']),

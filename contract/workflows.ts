@@ -1,7 +1,8 @@
 /** Inputs of the workflows, for callers in any language; the state a run carries over round borders. */
 import { z } from 'zod';
-import { RunPlan, type ShardSet } from './activities.ts';
+import type { ShardSet } from './activities.ts';
 import { ArtifactRef } from './artifact.ts';
+import { RunPlan } from './run-plan.ts';
 import type { SourceRef } from './source.ts';
 import { type Decision, Policy, RunStatus } from './status.ts';
 

@@ -6,7 +6,7 @@ import type { EvaluatedPolicy, Policy, PolicyComparison } from '../contract/stat
 import { together } from './concurrency.ts';
 import type { DecidingDifference } from './decide.ts';
 import { fanOut, shardSet } from './fan-out.ts';
-import { bookkeeping, data, judging } from './proxies.ts';
+import { bookkeeping, data, generation, judging } from './proxies.ts';
 import type { RoundContext } from './round-context.ts';
 
 interface PreparedSet {
@@ -23,6 +23,7 @@ interface PolicyScores {
 }
 
 type ScoreInput = Parameters<Activities['scoreAnswers']>[0];
+type JudgeInput = Parameters<Activities['judgeAnswers']>[0];
 type ToJudge = NonNullable<Awaited<ReturnType<Activities['scoreAnswers']>>['to_judge']>;
 
 /** The differences of a round, and the one that decides with the value of the policy it ends with. */
@@ -39,6 +40,7 @@ export class Evaluation {
   readonly #done = new Map<string, number>();
   #sets: Promise<PreparedSet[]> | null = null;
   #total = 0;
+  #judgeModel: ReturnType<Activities['resolveModel']> | null = null;
 
   constructor(context: RoundContext) {
     this.#context = context;
@@ -151,17 +153,45 @@ export class Evaluation {
     to_judge: ToJudge,
     { scores, set, summary }: { scores: ArtifactRef; set: PreparedSet; summary: string },
   ): Promise<NonNullable<ScoreInput['judgements']>> {
-    const { config } = this.#context.input;
+    const { config, plan } = this.#context.input;
     const judgements: NonNullable<ScoreInput['judgements']> = [];
     for (const { mode, benchmark, answers_file } of to_judge) {
+      const options = { summary: `${summary} · ${mode} · judge` };
+      const asked = { config, benchmark, data: set.artifact, answers: scores, answers_file };
+      const more = plan.judge_model === true ? await this.#policyReplies(asked, options) : {};
       const judged = await this.#context.gate.pass(() =>
-        judging.judgeAnswers.executeWithOptions({ summary: `${summary} · ${mode} · judge` }, [
-          { config, benchmark, data: set.artifact, answers: scores, answers_file },
-        ]),
+        judging.judgeAnswers.executeWithOptions(options, [{ ...asked, ...more }]),
       );
       judgements.push({ mode, judgements: judged.judgements });
     }
     return judgements;
+  }
+
+  /** All that a checkpoint says of these answers: what cannot be read is asked for again. */
+  async #policyReplies(
+    asked: JudgeInput,
+    options: { readonly summary: string },
+  ): Promise<Required<Pick<JudgeInput, 'policy'>>> {
+    const { config } = asked;
+    const { gate } = this.#context;
+    this.#judgeModel ??= gate.pass(() =>
+      data.resolveModel.executeWithOptions({ summary: `${this.#label} · judge` }, [
+        { config, of: 'judge' },
+      ]),
+    );
+    const { model } = await this.#judgeModel;
+    const replies: ArtifactRef[] = [];
+    for (;;) {
+      const policy = { model, replies };
+      const { requests } = await gate.pass(() =>
+        judging.askPolicyJudge.executeWithOptions(options, [{ ...asked, policy }]),
+      );
+      if (requests === null) return { policy };
+      const { generations } = await gate.pass(() =>
+        generation.generateReplies.executeWithOptions(options, [{ config, model, requests }]),
+      );
+      replies.push(generations);
+    }
   }
 
   async #answer(

@@ -84,7 +84,7 @@ export const data = proxyActivities<
 );
 
 /** Asks a judge about every answer of a benchmark. */
-export const judging = proxyActivities<Pick<Activities, 'judgeAnswers'>>(
+export const judging = proxyActivities<Pick<Activities, 'judgeAnswers' | 'askPolicyJudge'>>(
   cpu({
     // 1,000 answers at one a second and five runs are 90 minutes; a slow judge with a pace, a day.
     startToCloseTimeout: '24h',
@@ -106,7 +106,9 @@ export const lastReporting = proxyActivities<Pick<Activities, 'writeReport'>>({
 });
 
 /** One shard of texts, or one text. */
-export const generation = proxyActivities<Pick<GpuActivities, 'generateShard' | 'generateOne'>>(
+export const generation = proxyActivities<
+  Pick<GpuActivities, 'generateShard' | 'generateOne' | 'generateReplies'>
+>(
   gpu({
     // A shard takes minutes; the largest allowed one (100,000 items) at 2 a second, 14 hours.
     // A hang is found much sooner, by the stall watchdog of the model process.

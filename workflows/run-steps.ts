@@ -7,9 +7,10 @@ import {
   TemporalFailure,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { Activities, RunPlan } from '../contract/activities.ts';
+import type { Activities } from '../contract/activities.ts';
 import { roundWorkflowId, WORKFLOWS } from '../contract/api.ts';
 import type { ArtifactRef } from '../contract/artifact.ts';
+import type { RunPlan } from '../contract/run-plan.ts';
 import type { RunStatus } from '../contract/status.ts';
 import type { RoundInput, RoundOutput } from '../contract/workflows.ts';
 import { runFailure } from './failure.ts';

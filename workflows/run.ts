@@ -6,8 +6,8 @@ import {
   upsertSearchAttributes,
   workflowInfo,
 } from '@temporalio/workflow';
-import type { RunPlan } from '../contract/activities.ts';
 import { workflowId } from '../contract/api.ts';
+import type { RunPlan } from '../contract/run-plan.ts';
 import type { RunStatus } from '../contract/status.ts';
 import type { RoundInput, RoundOutput, RunState } from '../contract/workflows.ts';
 import { renderDetails } from './details.ts';

@@ -221,3 +221,17 @@ test('answers without a judgement have no figure and no comparison, until retry 
   expect((await workspace.sticflow('retry', run_id)).exitCode).toBe(3);
   expect(judge.requests()).toHaveLength(requests);
 });
+
+test('a checkpoint judges on the GPU queue; what it says and nobody can read is no figure', async () => {
+  // The embedded model has never heard of grades.
+  const result = await evaluated(
+    ...['--model', 'builtin:scenes/model', '--benchmarks', `llavabench=${join(folder, 'eval')}`],
+    ...['--dar', 'off'],
+    ...overrides(...EXACTLY, ...SHORT, 'evaluation.judge.kind=policy'),
+    ...overrides('evaluation.judge.checkpoint=builtin:scenes/model'),
+  );
+
+  const [scores] = result.rounds[0].scores;
+  expect(scores?.figures).toMatchObject([{ mode: 'direct', num_judged: 0, num_items: 2 }]);
+  expect(itemsOf(result, 'llavabench').map(({ score }) => score)).toEqual([null, null]);
+});

@@ -39,12 +39,14 @@ export const ACTIVITY_SCHEMAS: { readonly [N in ActivityName]: Schemas<N> } = {
   },
   scoreAnswers: { input: contract.ScoreAnswersInput, output: contract.ScoreAnswersOutput },
   judgeAnswers: { input: contract.JudgeAnswersInput, output: contract.JudgeAnswersOutput },
+  askPolicyJudge: { input: contract.JudgeAnswersInput, output: contract.AskPolicyJudgeOutput },
   compareScores: { input: contract.CompareScoresInput, output: contract.CompareScoresOutput },
   publishRound: { input: contract.PublishRoundInput, output: contract.PublishRoundOutput },
   writeReport: { input: contract.WriteReportInput, output: contract.WriteReportOutput },
   prepareDescribe: { input: contract.PrepareDescribeInput, output: contract.PrepareDescribeOutput },
   generateShard: { input: contract.GenerateShardInput, output: contract.GenerateShardOutput },
   generateOne: { input: contract.GenerateOneInput, output: contract.GenerateOneOutput },
+  generateReplies: { input: contract.GenerateRepliesInput, output: contract.GenerateShardOutput },
   trainPreference: { input: contract.TrainPreferenceInput, output: contract.TrainOutput },
   trainInfused: { input: contract.TrainInfusedInput, output: contract.TrainOutput },
   prepareStudy: { input: study.PrepareStudyInput, output: study.PrepareStudyOutput },
@@ -58,6 +60,7 @@ export const ACTIVITY_SCHEMAS: { readonly [N in ActivityName]: Schemas<N> } = {
 /** Those a GPU worker registers; the others belong to a CPU worker. */
 export const GPU_ACTIVITIES: readonly ActivityName[] = [
   'generateShard',
+  'generateReplies',
   'generateOne',
   'trainPreference',
   'trainInfused',

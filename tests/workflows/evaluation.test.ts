@@ -108,6 +108,27 @@ describe.concurrent('an evaluation', () => {
     expect(new Set(rescored.map(({ judgements }) => judgements?.[0]?.judgements.key)).size).toBe(2);
   });
 
+  it('has a checkpoint reply on the gpu queue, again where a reply cannot be read, and judges then', async () => {
+    const plan = {
+      ...EVALUATED,
+      evaluation_sets: ['mmvet', 'llavabench'],
+      judge_model: true as const,
+    };
+    const run = orchestra.prepare({ plan, has_judge: true });
+
+    const handle = await orchestra.startEvaluation(run);
+    await handle.result();
+
+    // The checkpoint is resolved once, beside the model that is judged.
+    expect(run.inputsOf('resolveModel').map(({ of }) => of)).toEqual([undefined, 'judge']);
+    const asked = run.inputsOf('askPolicyJudge').map(({ policy }) => policy?.replies.length);
+    expect(asked.toSorted()).toEqual([0, 0, 1, 1, 2, 2]);
+    expect(run.inputsOf('generateReplies')).toHaveLength(4);
+    const judged = run.inputsOf('judgeAnswers');
+    expect(judged.map(({ policy }) => policy?.replies.length)).toEqual([2, 2]);
+    expect(run.inputsOf('scoreAnswers')).toHaveLength(4);
+  });
+
   it('pauses between shards, and refuses more rounds', async () => {
     const run = orchestra.prepare({
       plan: { ...EVALUATED, evaluation_sets: ['pope'], max_parallel_shards: 1 },

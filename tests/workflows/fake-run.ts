@@ -2,11 +2,12 @@
  * The activities of one run, in memory: every artifact has a key made from the activity and its
  * input, and what is finished is found again by it. A test may make calls fail or wait.
  */
-import type { RunPlan } from '../../contract/activities.ts';
+
 import type { ArtifactKind, ArtifactRef } from '../../contract/artifact.ts';
 import { ExperimentConfig } from '../../contract/config.ts';
 import type { FailureCode } from '../../contract/failures.ts';
 import type { Measure } from '../../contract/measures.ts';
+import type { RunPlan } from '../../contract/run-plan.ts';
 import { canonicalJson, sha256Hex } from '../../store/canonical.ts';
 import { SticflowError } from '../../store/errors.ts';
 import type { ActivityName, Input, Output } from './activity-schemas.ts';
@@ -216,6 +217,11 @@ export class FakeRun {
       judge: 'a judge',
       stopped: null,
     }),
+    // As a checkpoint whose first replies cannot be read: each is asked for twice.
+    askPolicyJudge: (input) => ({
+      requests:
+        (input.policy?.replies.length ?? 0) < 2 ? artifact('generation_requests', input) : null,
+    }),
     compareScores: (input) => {
       const round = this.#roundOfScores.get(input.to.key) ?? 0;
       const { difference = () => GAIN } = this.#settings;
@@ -231,6 +237,7 @@ export class FakeRun {
       text: `text ${String(this.inputsOf('generateOne').length)}`,
       generations: artifact('generations', input),
     }),
+    generateReplies: (input) => ({ generations: artifact('generations', input) }),
     trainPreference: (input) => ({ adapter: artifact('adapter', input), summary: { steps: 3 } }),
     trainInfused: (input) => ({ adapter: artifact('adapter', input), summary: { steps: 2 } }),
     prepareStudy: (input) => ({

@@ -1,7 +1,7 @@
 // A run over its rounds: what it hands over at a border, what it decides, and what it shows meanwhile.
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { RunPlan } from '../../contract/activities.ts';
 import { roundWorkflowId, SEARCH_ATTRIBUTES, shardsWorkflowId } from '../../contract/api.ts';
+import type { RunPlan } from '../../contract/run-plan.ts';
 import { GAIN, LOSS } from './fake-run.ts';
 import { activitiesOf, endOf, historyOf, originOf } from './history.ts';
 import { CONFIG, Orchestra, type RunHandle, statusOf, WAIT } from './orchestra.ts';

@@ -178,14 +178,6 @@ describe('judgeAnswers', () => {
     expect(judge.requests()).toEqual([]);
   });
 
-  it('refuses a checkpoint as judge, and says how to have one', async () => {
-    const { input } = await setUp();
-
-    await expect(
-      input({ kind: 'policy', checkpoint: 'builtin:scenes/model' }, mmvetAnswers(answerTexts(1))),
-    ).rejects.toThrow(/cannot judge by itself yet\. Serve it .* base_url/);
-  });
-
   it('says what to put where when the judge cannot be shown the context', async () => {
     const { judge, config, input, activities } = await setUp();
     const { files, ...answers } = llavabenchAnswers(answerTexts(2));
