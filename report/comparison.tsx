@@ -3,9 +3,8 @@
  * differ. As the report of a run, it has no script and may load nothing.
  */
 import type { JSX } from 'preact';
-import { renderToString } from 'preact-render-to-string';
 import type { ComparisonPageInput } from './comparison-input.ts';
-import { contentSecurityPolicy } from './content-security-policy.ts';
+import { renderDocument } from './document.tsx';
 import { allVisible, counted, words } from './format.ts';
 import { ComparedAnswers } from './sections/compared-answers.tsx';
 import { ComparedDifferences } from './sections/compared-differences.tsx';
@@ -20,54 +19,28 @@ const STYLE = PAGE_STYLE + SECTION_STYLE + COMPARISON_STYLE;
 /** The whole page, UTF-8 encodable whatever the texts in the input hold. */
 export async function renderComparison(given: ComparisonPageInput): Promise<string> {
   const input = allVisible(given);
-  const policy = await contentSecurityPolicy(STYLE);
-  const page = renderToString(<Page input={input} policy={policy} />);
-  return `<!doctype html>\n${page}\n`;
-}
-
-function Page(props: {
-  readonly input: ComparisonPageInput;
-  readonly policy: string;
-}): JSX.Element {
-  const { input, policy } = props;
-  const sections = [
-    ...(input.sets.length === 0
-      ? []
-      : [
-          ['differences', 'Differences'],
-          ['answers', 'Answers'],
-        ]),
-    ...(input.refused.length === 0 ? [] : [['refused', 'Not compared']]),
-  ];
-  return (
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta http-equiv="Content-Security-Policy" content={policy} />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta name="referrer" content="no-referrer" />
-        <title>{`${input.a.name} and ${input.b.name} · sticflow comparison`}</title>
-        {/* A constant of ours, hashed above. */}
-        <style dangerouslySetInnerHTML={{ __html: STYLE }} />
-      </head>
-      <body>
-        <Head input={input} />
-        <nav aria-label="Sections">
-          {sections.map(([id, title]) => (
-            <a href={`#${String(id)}`} key={id}>
-              {title}
-            </a>
-          ))}
-        </nav>
-        <main>
-          {input.sets.length === 0 ? null : <ComparedDifferences input={input} />}
-          {input.sets.length === 0 ? null : <ComparedAnswers input={input} />}
-          <ComparedRefusals input={input} />
-        </main>
-      </body>
-    </html>
-  );
+  const hasSets = input.sets.length > 0;
+  return await renderDocument({
+    title: `${input.a.name} and ${input.b.name} · sticflow comparison`,
+    style: STYLE,
+    summary: <Head input={input} />,
+    sections: [
+      ...(hasSets
+        ? ([
+            ['differences', 'Differences'],
+            ['answers', 'Answers'],
+          ] as const)
+        : []),
+      ...(input.refused.length === 0 ? [] : [['refused', 'Not compared'] as const]),
+    ],
+    children: (
+      <>
+        {hasSets ? <ComparedDifferences input={input} /> : null}
+        {hasSets ? <ComparedAnswers input={input} /> : null}
+        <ComparedRefusals input={input} />
+      </>
+    ),
+  });
 }
 
 function Head({ input }: { readonly input: ComparisonPageInput }): JSX.Element {

@@ -3,9 +3,8 @@
  * runs they come from. As the report of a run, it has no script and may load nothing.
  */
 import type { JSX } from 'preact';
-import { renderToString } from 'preact-render-to-string';
 import { chartSvg } from './chart-svg.ts';
-import { contentSecurityPolicy } from './content-security-policy.ts';
+import { renderDocument } from './document.tsx';
 import { allVisible, counted, words } from './format.ts';
 import { measureLabel } from './measures.ts';
 import { StudyClaims } from './sections/study-claims.tsx';
@@ -25,9 +24,28 @@ const STYLE = PAGE_STYLE + SECTION_STYLE + STUDY_STYLE;
 export async function renderStudy(given: StudyPageInput): Promise<string> {
   const input = allVisible(given);
   const drawings = await draw(input);
-  const policy = await contentSecurityPolicy(STYLE);
-  const page = renderToString(<Page input={input} drawings={drawings} policy={policy} />);
-  return `<!doctype html>\n${page}\n`;
+  const { result } = input;
+  return await renderDocument({
+    title: `${result.study_id} · sticflow study`,
+    style: STYLE,
+    summary: <Head input={input} />,
+    sections: [
+      ...(result.claims.length === 0 ? [] : [['claims', 'Claims'] as const]),
+      ['rows', 'Figures'],
+      ...(result.features === null ? [] : [['features', 'Image features'] as const]),
+      ['runs', 'Runs'],
+      ['how', 'How it was made'],
+    ],
+    children: (
+      <>
+        {result.claims.length === 0 ? null : <StudyClaims input={input} svg={drawings.claims} />}
+        <StudyRows input={input} charts={drawings.measures} />
+        <StudyFeatures input={input} map={drawings.map} />
+        <StudyRuns input={input} />
+        <StudyHow input={input} />
+      </>
+    ),
+  });
 }
 
 interface Drawings {
@@ -55,54 +73,6 @@ async function draw({ result, request }: StudyPageInput): Promise<Drawings> {
     measures,
     map: points.length === 0 ? null : await chartSvg(mapChart(points)),
   };
-}
-
-interface PageProps {
-  readonly input: StudyPageInput;
-  readonly drawings: Drawings;
-  readonly policy: string;
-}
-
-function Page({ input, drawings, policy }: PageProps): JSX.Element {
-  const { result } = input;
-  const sections = [
-    ...(result.claims.length === 0 ? [] : [['claims', 'Claims'] as const]),
-    ['rows', 'Figures'] as const,
-    ...(result.features === null ? [] : [['features', 'Image features'] as const]),
-    ['runs', 'Runs'] as const,
-    ['how', 'How it was made'] as const,
-  ];
-  return (
-    <html lang="en">
-      <head>
-        <meta charset="utf-8" />
-        <meta http-equiv="Content-Security-Policy" content={policy} />
-        <meta name="viewport" content="width=device-width, initial-scale=1" />
-        <meta name="color-scheme" content="light dark" />
-        <meta name="referrer" content="no-referrer" />
-        <title>{`${result.study_id} · sticflow study`}</title>
-        {/* A constant of ours, hashed above. */}
-        <style dangerouslySetInnerHTML={{ __html: STYLE }} />
-      </head>
-      <body>
-        <Head input={input} />
-        <nav aria-label="Sections">
-          {sections.map(([id, title]) => (
-            <a href={`#${id}`} key={id}>
-              {title}
-            </a>
-          ))}
-        </nav>
-        <main>
-          {result.claims.length === 0 ? null : <StudyClaims input={input} svg={drawings.claims} />}
-          <StudyRows input={input} charts={drawings.measures} />
-          <StudyFeatures input={input} map={drawings.map} />
-          <StudyRuns input={input} />
-          <StudyHow input={input} />
-        </main>
-      </body>
-    </html>
-  );
 }
 
 function Head({ input }: { readonly input: StudyPageInput }): JSX.Element {

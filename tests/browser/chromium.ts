@@ -4,7 +4,8 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll } from 'vitest';
 
 const CANDIDATES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
@@ -26,8 +27,54 @@ export function withoutBrowser(): boolean {
   return true;
 }
 
+export interface OpenedPage {
+  readonly page: Page;
+  /** Dialogs, requests beside the file itself, errors, and what the page's policy refused. */
+  readonly incidents: readonly string[];
+}
+
+/** One browser for the claims of a `describe`: opens pages from files of their own, as a person would. */
+export function pagesInChromium(): (html: string, width?: number) => Promise<OpenedPage> {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await startBrowser();
+  });
+  afterAll(async () => {
+    await browser.close();
+  });
+  return async (html, width = 1280) => {
+    const page = await browser.newPage({ viewport: { width, height: 844 } });
+    const incidents: string[] = [];
+    const url = await fileUrl(html);
+    page.on('dialog', (dialog) => {
+      incidents.push(`dialog ${dialog.message()}`);
+      void dialog.dismiss();
+    });
+    page.on('request', (request) => {
+      const target = request.url();
+      if (target !== url && !target.startsWith('data:image/')) incidents.push(`request ${target}`);
+    });
+    page.on('console', (message) => incidents.push(`console ${message.text()}`));
+    page.on('pageerror', (error) => incidents.push(`error ${error.message}`));
+    await page.goto(url, { waitUntil: 'load' });
+    return { page, incidents };
+  };
+}
+
+/** Opens every list of a page. */
+export async function unfold(page: Page): Promise<void> {
+  await page.locator('details').evaluateAll((all) => {
+    for (const each of all) each.setAttribute('open', '');
+  });
+}
+
+/** Pixels by which a page is wider than its window. */
+export async function overflowOf(page: Page): Promise<number> {
+  return await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+}
+
 /** Starts Chromium without the services that would look for hosts of its maker. */
-export async function startBrowser(): Promise<Browser> {
+async function startBrowser(): Promise<Browser> {
   if (executable === undefined) throw new Error('withoutBrowser() was not asked first');
   return chromium.launch({
     executablePath: executable,
@@ -43,8 +90,7 @@ export async function startBrowser(): Promise<Browser> {
   });
 }
 
-/** Writes the page to a file of its own, as a person would open it. */
-export async function fileUrl(html: string): Promise<string> {
+async function fileUrl(html: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'sticflow-page-'));
   const path = join(folder, 'report.html');
   await writeFile(path, html);

@@ -1,49 +1,12 @@
-import type { Browser, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { renderReport } from '../../report/html.tsx';
 import type { ReportInput } from '../../report/input.ts';
 import { finishedRun, runningRun, startingRun } from '../unit/report/fixture.ts';
 import { HOSTILE_TEXTS, HOSTILE_URIS, poisoned } from '../unit/report/hostile.ts';
-import { fileUrl, startBrowser, withoutBrowser } from './chromium.ts';
+import { overflowOf, pagesInChromium, unfold, withoutBrowser } from './chromium.ts';
 
 describe.skipIf(withoutBrowser())('the report in a browser', () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await startBrowser();
-  });
-  afterAll(async () => {
-    await browser.close();
-  });
-
-  interface Opened {
-    readonly page: Page;
-    /** Dialogs, requests beside the file itself, and what the page's policy refused. */
-    readonly incidents: string[];
-  }
-
-  async function open(html: string, width = 1280): Promise<Opened> {
-    const page = await browser.newPage({ viewport: { width, height: 844 } });
-    const incidents: string[] = [];
-    const url = await fileUrl(html);
-    page.on('dialog', (dialog) => {
-      incidents.push(`dialog ${dialog.message()}`);
-      void dialog.dismiss();
-    });
-    page.on('request', (request) => {
-      const target = request.url();
-      if (target !== url && !target.startsWith('data:image/')) incidents.push(`request ${target}`);
-    });
-    page.on('console', (message) => incidents.push(`console ${message.text()}`));
-    page.on('pageerror', (error) => incidents.push(`error ${error.message}`));
-    await page.goto(url, { waitUntil: 'load' });
-    return { page, incidents };
-  }
-
-  async function unfold(page: Page): Promise<void> {
-    await page.locator('details').evaluateAll((all) => {
-      for (const each of all) each.setAttribute('open', '');
-    });
-  }
+  const open = pagesInChromium();
 
   it.each(HOSTILE_TEXTS)(
     'stays inert with %j in every text',
@@ -86,9 +49,7 @@ describe.skipIf(withoutBrowser())('the report in a browser', () => {
 
     await unfold(page);
 
-    const overflow = await page.evaluate(
-      () => document.documentElement.scrollWidth - window.innerWidth,
-    );
+    const overflow = await overflowOf(page);
     expect(overflow).toBe(0);
     expect(incidents).toEqual([]);
     await page.close();

@@ -1,41 +1,16 @@
-import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { renderStudy } from '../../report/study.tsx';
 import { HOSTILE_TEXTS } from '../unit/report/hostile.ts';
 import { poisonedStudy, studyPage } from '../unit/report/study-fixture.ts';
-import { fileUrl, startBrowser, withoutBrowser } from './chromium.ts';
+import { overflowOf, pagesInChromium, withoutBrowser } from './chromium.ts';
 
 describe.skipIf(withoutBrowser())('the page of a study in a browser', () => {
-  let browser: Browser;
-  beforeAll(async () => {
-    browser = await startBrowser();
-  });
-  afterAll(async () => {
-    await browser.close();
-  });
-
-  async function open(html: string, width: number) {
-    const page = await browser.newPage({ viewport: { width, height: 844 } });
-    const incidents: string[] = [];
-    const url = await fileUrl(html);
-    page.on('dialog', (dialog) => {
-      incidents.push(`dialog ${dialog.message()}`);
-      void dialog.dismiss();
-    });
-    page.on('request', (request) => {
-      if (request.url() !== url) incidents.push(`request ${request.url()}`);
-    });
-    page.on('console', (message) => incidents.push(`console ${message.text()}`));
-    await page.goto(url, { waitUntil: 'load' });
-    return { page, incidents };
-  }
+  const open = pagesInChromium();
 
   it.each([1280, 390])('fits %i px and draws every chart', async (width) => {
     const { page, incidents } = await open(await renderStudy(studyPage()), width);
 
-    const overflow = await page.evaluate(
-      () => document.documentElement.scrollWidth - window.innerWidth,
-    );
+    const overflow = await overflowOf(page);
     const heights = await page
       .locator('.drawing svg')
       .evaluateAll((charts) => charts.map((chart) => chart.getBoundingClientRect().height));
@@ -53,9 +28,7 @@ describe.skipIf(withoutBrowser())('the page of a study in a browser', () => {
 
       expect(incidents).toEqual([]);
       expect(await page.locator('script, iframe, form, base, link, object, embed').count()).toBe(0);
-      const overflow = await page.evaluate(
-        () => document.documentElement.scrollWidth - window.innerWidth,
-      );
+      const overflow = await overflowOf(page);
       expect(overflow).toBe(0);
       await page.close();
     }
