@@ -16,6 +16,7 @@ import type {
 } from '../contract/model-process.ts';
 import type { Policy } from '../contract/status.ts';
 import type { JsonObject } from '../store/canonical.ts';
+import { featureCacheDir } from '../store/layout.ts';
 import type { BuildSpec } from '../store/store.ts';
 import type { ActivityDependencies } from './context.ts';
 import { modelFolder } from './model.ts';
@@ -97,7 +98,7 @@ async function policySpec(
   config: ModelConfig,
   { model, adapter }: Policy,
 ): Promise<{ model: ModelSpec; adapter: AdapterSpec | null }> {
-  const { dtype, device, image_backend, num_threads } = config;
+  const { dtype, device, image_backend, num_threads, feature_cache_bytes: max_bytes } = config;
   return {
     model: {
       path: await modelFolder(deps, config.source, model),
@@ -106,6 +107,9 @@ async function policySpec(
       device,
       image_backend,
       num_threads: num_threads ?? availableParallelism(),
+      ...(max_bytes === undefined
+        ? {}
+        : { feature_cache: { path: featureCacheDir(deps.workspace), max_bytes } }),
     },
     adapter:
       adapter === null ? null : { path: deps.store.directory(adapter), sha256: adapter.sha256 },

@@ -114,5 +114,9 @@ export class ModelProcesses {
 function fingerprintOf(request: ModelProcessRequest): JsonValue {
   if (!('model' in request)) return [request.command];
   // A vLLM server holds the device: a training must not share a process with it.
-  return [request.model, request.command === 'generate' ? request.engine : { name: 'hf' }];
+  const { feature_cache = null, ...model } = request.model;
+  return [
+    { ...model, feature_cache },
+    request.command === 'generate' ? request.engine : { name: 'hf' },
+  ];
 }

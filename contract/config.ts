@@ -37,6 +37,13 @@ export const ModelConfig = z.strictObject({
     .enum(['pil', 'torchvision'])
     .default('pil')
     .describe('image processor implementation; the two resize differently'),
+  feature_cache_bytes: z
+    .int()
+    .min(1_000_000)
+    .optional()
+    .describe(
+      'disk for features of images in the workspace, kept over epochs, stages, rounds and runs; not part of the result; absent = none',
+    ),
   adapter: SourceRef.optional().describe(
     'PEFT folder on top of the checkpoint (path in YAML); evaluations only',
   ),

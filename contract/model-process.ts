@@ -15,6 +15,10 @@ export const ModelSpec = z.strictObject({
   device: z.enum(['auto', 'cpu', 'cuda']),
   num_threads: z.int().min(1),
   image_backend: z.enum(['pil', 'torchvision']),
+  feature_cache: z
+    .strictObject({ path: Path, max_bytes: z.int().positive() })
+    .optional()
+    .describe('folder of image features that processes share; changes no result'),
 });
 export type ModelSpec = z.infer<typeof ModelSpec>;
 

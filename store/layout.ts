@@ -30,6 +30,11 @@ export function workDir(workspace: string, kind: ArtifactKind, key: string): str
   return join(workspace, 'work', kind, ArtifactKey.parse(key));
 }
 
+/** Features of images that model processes share; may be deleted at any time. */
+export function featureCacheDir(workspace: string): string {
+  return join(workspace, 'cache', 'features');
+}
+
 export function runsDir(workspace: string): string {
   return join(workspace, 'runs');
 }

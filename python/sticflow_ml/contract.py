@@ -97,6 +97,21 @@ class DownloadModelRequest(BaseModel):
     ]
 
 
+class FeatureCache(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    path: Annotated[
+        StrictStr,
+        Field(
+            description="absolute path, resolved by the worker from a reference",
+            min_length=1,
+        ),
+    ]
+    max_bytes: Annotated[StrictInt, Field(gt=0)]
+
+
 class ModelSpec(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -116,6 +131,12 @@ class ModelSpec(BaseModel):
     device: Literal["auto", "cpu", "cuda"]
     num_threads: Annotated[StrictInt, Field(ge=1)]
     image_backend: Literal["pil", "torchvision"]
+    feature_cache: Annotated[
+        FeatureCache | None,
+        Field(
+            description="folder of image features that processes share; changes no result"
+        ),
+    ] = None
 
 
 class AdapterSpec(BaseModel):

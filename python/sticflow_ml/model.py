@@ -21,7 +21,8 @@ from sticflow_ml.chat import Chat, load_processor
 from sticflow_ml.contract import ImageRoots, ModelSpec
 from sticflow_ml.devices import resolve_device
 from sticflow_ml.errors import SticflowError
-from sticflow_ml.images import Images
+from sticflow_ml.feature_cache import FeatureCache
+from sticflow_ml.images import Encode, Images
 from sticflow_ml.protocol import Reporter
 from sticflow_ml.split_attention import split_attention_of
 
@@ -46,8 +47,15 @@ class LoadedModel:
         return Images(
             roots,
             processor=self.processor,
-            encode=self.encode_image if self.encodes_images_apart else None,
+            encode=self._encode() if self.encodes_images_apart else None,
         )
+
+    def _encode(self) -> Encode:
+        wanted = self.spec.feature_cache
+        if wanted is None:
+            return self.encode_image
+        cache = FeatureCache(Path(wanted.path), wanted.max_bytes, self.spec, self.device)
+        return cache.around(self.encode_image)
 
     @torch.no_grad()
     def encode_image(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
+import { readRunConfig } from '../../../activities/prepare-run.ts';
 import type { ArtifactRef } from '../../../contract/artifact.ts';
 import type { ExperimentConfigInput } from '../../../contract/config.ts';
 import type { Policy } from '../../../contract/status.ts';
@@ -142,6 +143,17 @@ describe('trainPreference', () => {
 
     const shared = { world_size: 2, parallelism: 'sharded' } as const;
     const subject = await pairsOf(gpu, { preference_training: shared });
+
+    expect(await gpu.activities.trainPreference(subject)).toEqual(alone);
+  });
+
+  it('makes the same adapter with image features on disk', async () => {
+    const gpu = await gpuWorkspace();
+    const alone = await gpu.activities.trainPreference(await pairsOf(gpu));
+    const { source } = (await readRunConfig(gpu.deps.store, await gpu.config())).config.model;
+
+    const model = { source, dtype: 'float32', device: 'cpu', num_threads: 1 } as const;
+    const subject = await pairsOf(gpu, { model: { ...model, feature_cache_bytes: 1e9 } });
 
     expect(await gpu.activities.trainPreference(subject)).toEqual(alone);
   });

@@ -1,0 +1,181 @@
+"""Features of images on disk: the same bytes with and without, and never a wrong one."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from model_process import ModelProcess
+from tiny_models import FAMILIES
+from tiny_requests import output_hashes, work_request
+from training_parts import preference_request
+
+from sticflow_ml.contract import ImageFile, ImageRoots, ModelSpec
+from sticflow_ml.feature_cache import FeatureCache
+from sticflow_ml.model import LoadedModel, load_model
+from sticflow_ml.protocol import Reporter
+
+PLENTY = 2**30
+NUM_PICTURES = 6
+
+
+class _Silent(Reporter):
+    def __init__(self) -> None:
+        pass
+
+    def progress(self, *_: Any) -> None:
+        pass
+
+
+def _spec(checkpoint: Path, **changes: Any) -> ModelSpec:
+    return ModelSpec(**{**work_request("generate", checkpoint, checkpoint)["model"], **changes})
+
+
+class Tower:
+    """A real vision tower that counts how often it runs."""
+
+    def __init__(self, loaded: LoadedModel) -> None:
+        self._loaded = loaded
+        self.num_runs = 0
+
+    def __call__(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        self.num_runs += 1
+        return self._loaded.encode_image(inputs)
+
+
+@pytest.fixture
+def loaded(checkpoints: dict[str, Path]) -> LoadedModel:
+    return load_model(_spec(checkpoints["llava"]), _Silent())
+
+
+@pytest.fixture
+def all_inputs(loaded: LoadedModel, pictures: Path) -> list[dict[str, torch.Tensor]]:
+    images = loaded.images(ImageRoots(images=str(pictures), corrupted=None))
+    files = [ImageFile(root="images", file=f"{number}.png") for number in range(NUM_PICTURES)]
+    return [images.get(file, encoded=False).inputs for file in files]
+
+
+def _cache(folder: Path, loaded: LoadedModel, max_bytes: int = PLENTY, **spec: Any) -> FeatureCache:
+    return FeatureCache(folder, max_bytes, loaded.spec.model_copy(update=spec), torch.device("cpu"))
+
+
+def test_a_second_process_reads_what_the_first_has_made(loaded, all_inputs, tmp_path) -> None:
+    first, second = Tower(loaded), Tower(loaded)
+    made = [_cache(tmp_path, loaded).around(first)(inputs) for inputs in all_inputs]
+
+    read = [_cache(tmp_path, loaded).around(second)(inputs) for inputs in all_inputs]
+
+    assert (first.num_runs, second.num_runs) == (NUM_PICTURES, 0)
+    assert all(torch.equal(one, other) for one, other in zip(made, read, strict=True))
+
+
+@pytest.mark.parametrize(
+    "changed", [{"sha256": "b" * 64}, {"dtype": "bfloat16"}, {"num_threads": 2}]
+)
+def test_features_of_another_model_or_precision_are_others(
+    loaded, all_inputs, tmp_path, changed: dict[str, Any]
+) -> None:
+    _cache(tmp_path, loaded).around(Tower(loaded))(all_inputs[0])
+    tower = Tower(loaded)
+
+    _cache(tmp_path, loaded, **changed).around(tower)(all_inputs[0])
+
+    assert tower.num_runs == 1
+
+
+@pytest.mark.parametrize("damage", ["torn", "changed", "empty"])
+def test_a_damaged_file_is_made_anew(loaded, all_inputs, tmp_path, damage: str) -> None:
+    expected = _cache(tmp_path, loaded).around(Tower(loaded))(all_inputs[0])
+    [file] = tmp_path.iterdir()
+    content = file.read_bytes()
+    flipped = content[:-1] + bytes([content[-1] ^ 1])
+    file.write_bytes({"torn": content[:-8], "changed": flipped, "empty": b""}[damage])
+    tower, later = Tower(loaded), Tower(loaded)
+
+    again = _cache(tmp_path, loaded).around(tower)(all_inputs[0])
+    _cache(tmp_path, loaded).around(later)(all_inputs[0])
+
+    assert torch.equal(again, expected)
+    assert (tower.num_runs, later.num_runs) == (1, 0)
+
+
+def test_the_folder_keeps_to_its_limit_and_what_was_asked_for_lately(
+    loaded, all_inputs, tmp_path
+) -> None:
+    _cache(tmp_path, loaded).around(Tower(loaded))(all_inputs[0])
+    [oldest] = tmp_path.iterdir()
+    size = oldest.stat().st_size
+    # Room for three; the first was asked for long ago, but is asked for again below.
+    encode = _cache(tmp_path, loaded, 3 * size).around(Tower(loaded))
+    os.utime(oldest, (0, 0))
+
+    for inputs in [all_inputs[0], *all_inputs[1:]]:
+        encode(all_inputs[0])
+        encode(inputs)
+        assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= 3 * size
+
+    tower = Tower(loaded)
+    _cache(tmp_path, loaded).around(tower)(all_inputs[0])
+    assert tower.num_runs == 0
+
+
+def test_several_at_once_make_and_delete_without_harm(loaded, all_inputs, tmp_path) -> None:
+    size = len(all_inputs) * 100
+    failures: list[BaseException] = []
+
+    def work() -> None:
+        encode = _cache(tmp_path, loaded, size).around(Tower(loaded))
+        try:
+            for inputs in all_inputs * 3:
+                assert torch.equal(encode(inputs), loaded.encode_image(inputs))
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert failures == []
+
+
+def test_a_folder_that_cannot_be_written_costs_time_only(
+    loaded, all_inputs, tmp_path, caplog: pytest.LogCaptureFixture
+) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    tower = Tower(loaded)
+    encode = _cache(blocked / "features", loaded).around(tower)
+
+    features = [encode(all_inputs[0]) for _ in range(2)]
+
+    assert torch.equal(*features)
+    assert tower.num_runs == 2
+    assert "results are the same" in caplog.text
+
+
+@pytest.mark.parametrize("family", list(FAMILIES))
+def test_a_training_has_the_same_bytes_without_a_cache_with_one_and_with_a_warm_one(
+    family: str, checkpoints: dict[str, Path], pictures: Path, tmp_path: Path
+) -> None:
+    results = []
+    with ModelProcess.fork() as process:
+        for name, cache in (("none", None), ("cold", tmp_path / "c"), ("warm", tmp_path / "c")):
+            request = preference_request(
+                checkpoints[family], pictures, tmp_path / name, num_pairs=3
+            )
+            if cache is not None:
+                wanted = {"path": str(cache), "max_bytes": PLENTY}
+                request["model"] = {**request["model"], "feature_cache": wanted}
+            result = process.run(request)
+            assert result is not None
+            assert result["type"] == "result", result
+            results.append(output_hashes(Path(request["work_dir"])))
+
+    assert results[0] == results[1] == results[2]
+    assert len(list((tmp_path / "c").glob("*.safetensors"))) > 0
