@@ -42,12 +42,17 @@ export class Workspace implements AsyncDisposable {
 
   /** Runs `sticflow ARGS` to its end, whatever its exit code is. */
   async sticflow(...args: string[]): Promise<Finished> {
-    const result = await execa(process.execPath, [MAIN, ...args], {
+    const result = await this.begin(...args);
+    return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
+  }
+
+  /** Starts `sticflow ARGS`, to be killed before its end. */
+  begin(...args: string[]) {
+    return execa(process.execPath, [MAIN, ...args], {
       env: { ...this.#environment, STICFLOW_WORKSPACE: this.dir, NO_COLOR: '1' },
       reject: false,
       stdin: 'ignore',
     });
-    return { exitCode: result.exitCode ?? -1, stdout: result.stdout, stderr: result.stderr };
   }
 
   /** Runs `sticflow ARGS --json`. @throws when the exit code is not the expected one */
