@@ -26,7 +26,7 @@ from safetensors import SafetensorError
 
 from sticflow_ml.contract import AdapterSpec, LoraSettings, ModelSpec
 from sticflow_ml.errors import SticflowError
-from sticflow_ml.model import LoadedModel, load_model
+from sticflow_ml.model import LoadedModel, Tower, load_model
 from sticflow_ml.protocol import Reporter
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
@@ -44,6 +44,7 @@ class WarmPolicy:
         self._peft: PeftModel | None = None
         self._before_merge: dict[str, torch.Tensor] = {}
         self.adapter_mode: AdapterMode = "none"
+        self.tower: Tower = "base"
 
     def for_generation(
         self, spec: ModelSpec, adapter: AdapterSpec | None, reporter: Reporter
@@ -62,6 +63,7 @@ class WarmPolicy:
             self._peft = continue_adapter(loaded, adapter, dropout=0.0)
             self._adapter_sha256 = adapter.sha256
             self.adapter_mode = "unmerged"
+            self.tower = _tower_under(loaded, self._peft)
             if loaded.spec.dtype == "float32":
                 self._merge(loaded)
         loaded.model.eval()
@@ -126,6 +128,7 @@ class WarmPolicy:
         self._before_merge = {}
         self._adapter_sha256 = None
         self.adapter_mode = "none"
+        self.tower = "base"
 
 
 def language_model_pattern(loaded: LoadedModel, target_modules: list[str]) -> str:
@@ -240,6 +243,13 @@ def adapter_weights(policy: PeftModel) -> dict[str, torch.Tensor]:
     # "auto" would ask the hub about the base's vocabulary.
     weights = get_peft_model_state_dict(policy, save_embedding_layers=False)
     return {name: weight.detach().cpu().contiguous() for name, weight in sorted(weights.items())}
+
+
+def _tower_under(loaded: LoadedModel, policy: PeftModel) -> Tower:
+    """Adapters of others may name layers that the vision tower has too (trl issue 1936)."""
+    decoder = {id(weight) for weight in loaded.model.get_decoder().parameters()}
+    trained = [weight for weight in policy.parameters() if weight.requires_grad]
+    return "base" if all(id(weight) in decoder for weight in trained) else "adapted"
 
 
 def _wrap(loaded: LoadedModel, config: LoraConfig) -> PeftModel:

@@ -95,7 +95,7 @@ class _Run:
         partial = self._files.open_partial([len(block) for block in self._blocks])
         try:
             loaded = warm.for_generation(self._request.model, self._request.adapter, self._reporter)
-            images = loaded.images(self._request.image_roots)
+            images = loaded.images(self._request.image_roots, tower=warm.tower)
             for block in self._blocks[partial.num_groups :]:
                 self._lifeline.raise_if_stopped()
                 faults.reach("generate.block")

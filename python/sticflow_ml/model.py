@@ -11,7 +11,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from transformers import AutoModelForImageTextToText, PreTrainedModel, ProcessorMixin
@@ -29,6 +29,10 @@ from sticflow_ml.split_attention import split_attention_of
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
+# Whether the adapter in place leaves the vision tower and projector as the base has them.
+Tower = Literal["base", "adapted"]
+
+
 @dataclass(frozen=True)
 class LoadedModel:
     """A base model in memory with everything that is needed to talk to it."""
@@ -42,17 +46,17 @@ class LoadedModel:
     # How attention went over rows of several completions so far: split (split_attention.py), dense
     attention_seen: set[str] = field(default_factory=set)
 
-    def images(self, roots: ImageRoots) -> Images:
+    def images(self, roots: ImageRoots, *, tower: Tower = "base") -> Images:
         """Open the images of one request."""
         return Images(
             roots,
             processor=self.processor,
-            encode=self._encode() if self.encodes_images_apart else None,
+            encode=self._encode(tower) if self.encodes_images_apart else None,
         )
 
-    def _encode(self) -> Encode:
+    def _encode(self, tower: Tower) -> Encode:
         wanted = self.spec.feature_cache
-        if wanted is None:
+        if wanted is None or tower == "adapted":  # on disk are features of the base
             return self.encode_image
         cache = FeatureCache(Path(wanted.path), wanted.max_bytes, self.spec, self.device)
         return cache.around(self.encode_image)
@@ -65,7 +69,13 @@ class LoadedModel:
             Features (T, D): T image tokens of the prompt, D hidden size of the language model.
         """
         on_device = {name: value.to(self.device) for name, value in inputs.items()}
-        encoded = self.model.get_image_features(**on_device, return_dict=True)
+        # The tower is not trained: without dropout, its features are those of every epoch and request.
+        was_training = self.model.training
+        self.model.eval()
+        try:
+            encoded = self.model.get_image_features(**on_device, return_dict=True)
+        finally:
+            self.model.train(was_training)
         return torch.cat(list(encoded.pooler_output), dim=0)
 
     @torch.no_grad()

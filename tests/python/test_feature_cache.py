@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import threading
 from pathlib import Path
@@ -14,6 +15,7 @@ from tiny_models import FAMILIES
 from tiny_requests import output_hashes, work_request
 from training_parts import preference_request
 
+from sticflow_ml import contract
 from sticflow_ml.contract import ImageFile, ImageRoots, ModelSpec
 from sticflow_ml.feature_cache import FeatureCache
 from sticflow_ml.model import LoadedModel, load_model
@@ -179,3 +181,32 @@ def test_a_training_has_the_same_bytes_without_a_cache_with_one_and_with_a_warm_
 
     assert results[0] == results[1] == results[2]
     assert len(list((tmp_path / "c").glob("*.safetensors"))) > 0
+
+
+def test_a_tower_in_training_mode_has_no_dropout(loaded, all_inputs) -> None:
+    for module in loaded.model.modules():
+        if hasattr(module, "attention_dropout"):
+            module.attention_dropout = 0.5
+        if hasattr(module, "dropout") and isinstance(module.dropout, float):
+            module.dropout = 0.5
+    expected = loaded.encode_image(all_inputs[0])
+
+    loaded.model.train()
+    in_training = loaded.encode_image(all_inputs[0])
+
+    assert torch.equal(in_training, expected)
+    assert loaded.model.training
+
+
+def test_features_under_an_adapter_on_the_tower_are_not_those_of_the_base(
+    loaded, pictures: Path, tmp_path: Path
+) -> None:
+    wanted = contract.FeatureCache(path=str(tmp_path), max_bytes=PLENTY)
+    spec = loaded.spec.model_copy(update={"feature_cache": wanted})
+    cached = dataclasses.replace(loaded, spec=spec)
+    roots = ImageRoots(images=str(pictures), corrupted=None)
+
+    cached.images(roots, tower="adapted").get(ImageFile(root="images", file="0.png"))
+    assert list(tmp_path.iterdir()) == []
+    cached.images(roots).get(ImageFile(root="images", file="0.png"))
+    assert len(list(tmp_path.iterdir())) == 1
