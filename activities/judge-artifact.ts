@@ -17,7 +17,7 @@ export interface JudgedBenchmarkWork {
   readonly data: ArtifactRef;
   readonly answers: ArtifactRef;
   readonly answers_file: string;
-  /** Where a checkpoint judges. */
+  /** The checkpoint that judges; absent where somebody else does. */
   readonly model?: ArtifactRef;
   readonly num_runs: number;
   readonly official_failures: boolean;

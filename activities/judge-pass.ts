@@ -15,12 +15,7 @@ const DOWN_AFTER = 5;
 const REJECTS_AFTER = 5;
 
 /** Reasons that a later attempt may do away with, or that cost nothing to find again. */
-const NOT_KEPT: readonly MissingReason[] = [
-  'unavailable',
-  'spending_cap',
-  'rejected',
-  'not_generated',
-];
+const NOT_KEPT: readonly MissingReason[] = ['unavailable', 'spending_cap', 'rejected'];
 
 export interface Pass extends Omit<JudgedHow, 'signal'> {
   readonly tasks: readonly JudgeTask[];

@@ -34,14 +34,14 @@ export interface AskingJudge extends Judge {
  * @throws SticflowError `ConfigInvalid` where the config names no checkpoint, or nobody has resolved it.
  */
 export async function policyJudge(
-  how: JudgeConfig | null | undefined,
+  how: JudgeConfig,
   policy: PolicyReplies | undefined,
   { store, seed }: { readonly store: Store; readonly seed: number },
 ): Promise<AskingJudge> {
-  if (how?.kind !== 'policy' || policy === undefined) {
+  if (how.kind !== 'policy' || policy === undefined) {
     throw new SticflowError(
       'ConfigInvalid',
-      `Expected evaluation.judge of the kind policy and its checkpoint, resolved; got ${how?.kind ?? 'none'} and ${policy === undefined ? 'no' : 'a'} model.`,
+      `Expected evaluation.judge of the kind policy and its checkpoint, resolved; got ${how.kind} and ${policy === undefined ? 'no' : 'a'} model. Start the workflow with a client of this version.`,
     );
   }
   const { prompt } = how;

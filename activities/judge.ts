@@ -35,11 +35,11 @@ export function judgeActivities(
     async askPolicyJudge(input) {
       const { config: ref, ...asked } = JudgeAnswersInput.parse(input);
       const { config } = await readRunConfig(deps.store, ref);
-      const { judge: how } = config.evaluation;
+      const how = config.evaluation.judge ?? NO_JUDGE;
       const judge = await policyJudge(how, asked.policy, { store: deps.store, seed: config.seed });
-      const work = workOf(how ?? NO_JUDGE, asked);
+      const work = workOf(how, asked);
       const plan = await planOf(deps, work, judge);
-      await judged(deps, { work, plan, judge, how: how ?? NO_JUDGE });
+      await judged(deps, { work, plan, judge, how });
       const wanted = judge.wanted();
       return { requests: wanted.length === 0 ? null : await requestsOf(deps.store, work, wanted) };
     },
@@ -108,16 +108,14 @@ async function judged(
   const spec = judgingSpec(work);
   const partial = join(await store.workDirectory(spec.kind, store.key(spec)), 'judged.jsonl');
   const { max_tries } = judgingOf(work.benchmark);
-  const { max_answer_chars, max_parallel } =
-    how.kind === 'openai'
-      ? how
-      : { max_answer_chars: how.kind === 'policy' ? how.max_answer_chars : 0, max_parallel: 1 };
+  const max_answer_chars = 'max_answer_chars' in how ? how.max_answer_chars : 0;
+  const max_parallel = 'max_parallel' in how ? how.max_parallel : 1;
   const { tasks } = plan;
   const { num_runs } = work;
   const done = await readRecords(partial, Judgement);
   const record = async (judgement: Judgement): Promise<void> => {
-    // What nobody is paid for is as quickly looked up again.
-    if (judge.wants === 'prompts') await appendRecord(partial, judgement);
+    // What is recorded or generated already is as quickly looked up again.
+    if (how.kind === 'openai') await appendRecord(partial, judgement);
   };
   const passed = await withProgress(
     async (progress) =>

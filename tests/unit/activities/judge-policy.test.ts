@@ -133,7 +133,8 @@ describe('a checkpoint as judge', () => {
 
     const { passes } = await judgedBy(() => '8 4', llavabenchAnswers(['a cat']));
 
-    expect(passes[0]?.[0]?.prompt).toMatch(/helpful and precise assistant|\[Context\]/);
+    const prompt = passes[0]?.[0]?.prompt ?? '';
+    expect(prompt).toMatch(/^You are a helpful and precise assistant.*\n\n\[Context\]/);
   });
 
   it('has another name and other judgements with other weights', async () => {
