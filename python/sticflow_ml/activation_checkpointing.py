@@ -7,10 +7,16 @@ from __future__ import annotations
 
 from sticflow_ml.contract import LoraSettings, OptimizationSpec
 from sticflow_ml.devices import device_memory_bytes, fits
-from sticflow_ml.memory import Lora, Pass, dimensions, total, training_terms
+from sticflow_ml.memory import (
+    Lora,
+    Pass,
+    dimensions,
+    sharded_bytes,
+    total,
+    training_terms,
+)
 from sticflow_ml.model import LoadedModel
 from sticflow_ml.objective import Objective
-from sticflow_ml.sharding import on_this_rank
 
 
 def is_checkpointed(
@@ -33,15 +39,20 @@ def is_checkpointed(
     if spec.gradient_checkpointing != "auto":
         return spec.gradient_checkpointing
     lengths = sorted(objective.num_tokens, reverse=True)[: spec.micro_batch_size]
-    weights = loaded.model.parameters()
+    sizes = dimensions(loaded.model.config)
+    weights_bytes = sum(
+        weight.nbytes for weight in loaded.model.parameters() if not weight.requires_grad
+    )
+    if spec.parallelism == "sharded":
+        weights_bytes = sharded_bytes(
+            sizes, weights_bytes, num_shards=spec.world_size or 1, dtype=loaded.spec.dtype
+        )
     terms = training_terms(
-        dimensions(loaded.model.config),
+        sizes,
         Lora(lora.r, lora.target_modules, bool(lora.use_dora)),
         # Every token counts as scored: which ones are, only the objective knows.
         Pass(len(lengths), lengths[0], sum(lengths)),
-        weights_bytes=sum(
-            on_this_rank(weight).nbytes for weight in weights if not weight.requires_grad
-        ),
+        weights_bytes=weights_bytes,
         dtype=loaded.spec.dtype,
         device=loaded.device.type,
         is_checkpointed=False,

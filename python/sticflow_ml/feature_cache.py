@@ -7,9 +7,12 @@ it costs time, never a result.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import logging
 import os
+import shutil
+import time
 import uuid
 from collections.abc import Callable
 from importlib.metadata import version
@@ -20,10 +23,16 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from sticflow_ml.contract import ModelSpec
+from sticflow_ml.devices import device_name
 from sticflow_ml.images import Encode
 
-# What is deleted makes room for a while, so that not every new file looks through the folder.
-SHARE_KEPT = 0.9
+# Of the limit: what a process writes between two looks through the folder, which others fill too. As much
+# is deleted beyond what has to be, so that a full folder is not looked through for every file.
+SHARE_BETWEEN = 0.05
+# For checkpoints and artifacts, which a run cannot do without.
+FREE_BYTES = 2**30
+# A file that is written for longer has lost its writer.
+SECONDS_OF_A_WRITE = 3600
 _log = logging.getLogger(__name__)
 
 
@@ -44,12 +53,12 @@ class FeatureCache:
         self._fixed = "/".join(
             [
                 # The processor's part is in the pixels that are hashed.
-                *(spec.sha256, spec.dtype, device.type, str(spec.num_threads)),
+                *(spec.sha256, spec.dtype, device_name(device), str(spec.num_threads)),
                 *(f"{name} {version(name)}" for name in ("torch", "transformers")),
             ]
         )
-        # None = not counted yet
-        self._num_bytes: int | None = None
+        # Since the folder was looked through; it may be full when this process comes.
+        self._num_written = max_bytes
         self._is_off = False
 
     def around(self, encode: Encode) -> Encode:
@@ -79,6 +88,8 @@ class FeatureCache:
 
     def _write(self, path: Path, features_TD: torch.Tensor) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
+        if shutil.disk_usage(self._folder).free < FREE_BYTES:
+            raise OSError(errno.ENOSPC, "less than 1 GiB is free", str(self._folder))
         on_cpu = features_TD.detach().cpu().contiguous()
         temporary = path.with_name(f".{uuid.uuid4().hex}.tmp")
         try:
@@ -86,28 +97,29 @@ class FeatureCache:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-        if self._num_bytes is not None:
-            self._num_bytes += path.stat().st_size
-        if self._num_bytes is None or self._num_bytes > self._max_bytes:
+        self._num_written += path.stat().st_size
+        if self._num_written > SHARE_BETWEEN * self._max_bytes:
             self._make_room()
+            self._num_written = 0
 
     def _make_room(self) -> None:
         """Delete the files that were not asked for the longest; others may delete at the same time."""
-        files: list[tuple[float, int, Path]] = []
-        for path in self._folder.glob("*.safetensors"):
+        # What killed processes have left is no use to anybody and sorts first.
+        files: list[tuple[bool, float, int, Path]] = []
+        for path in self._folder.iterdir():
             try:
                 status = path.stat()
             except FileNotFoundError:
                 continue
-            files.append((status.st_mtime, status.st_size, path))
-        total = sum(size for _, size, _ in files)
-        if total > self._max_bytes:
-            for _, size, path in sorted(files):
-                path.unlink(missing_ok=True)
-                total -= size
-                if total <= SHARE_KEPT * self._max_bytes:
-                    break
-        self._num_bytes = total
+            is_whole = path.suffix != ".tmp"
+            if is_whole or status.st_mtime < time.time() - SECONDS_OF_A_WRITE:
+                files.append((is_whole, status.st_mtime, status.st_size, path))
+        total = sum(size for _, _, size, _ in files)
+        for is_whole, _, size, path in sorted(files):
+            if is_whole and total <= (1 - SHARE_BETWEEN) * self._max_bytes:
+                break
+            path.unlink(missing_ok=True)
+            total -= size
 
     def _try(self, work: Callable[[], None]) -> None:
         """Do what the cache needs and nobody else; where the disk refuses, go on without."""
@@ -119,7 +131,8 @@ class FeatureCache:
             self._is_off = True
             _log.warning(
                 "Expected a folder for image features that can be written, got: %s. Images are encoded "
-                "without it from here on; results are the same.",
+                "without it from here on; results are the same. Free the disk, or drop "
+                "model.feature_cache_bytes.",
                 error,
             )
 

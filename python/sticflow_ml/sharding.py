@@ -11,6 +11,7 @@ and the result are those of ranks that each have the whole base, to the bit
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from peft import PeftModel
@@ -56,6 +57,16 @@ def shard_base(loaded: LoadedModel, policy: PeftModel, world: World) -> None:
 def on_this_rank(weight: torch.Tensor) -> torch.Tensor:
     """The part of a weight that lies on this rank; all of it where nothing is shared out."""
     return weight.to_local() if isinstance(weight, DTensor) else weight
+
+
+def share_facts(policy: PeftModel) -> dict[str, Any]:
+    """What training.json says of a base that is shared out; bytes are of the first rank."""
+    frozen = [weight for weight in policy.parameters() if not weight.requires_grad]
+    return {
+        "parallelism": "sharded",
+        "base_bytes": sum(weight.nbytes for weight in frozen),
+        "base_bytes_on_first_rank": sum(on_this_rank(weight).nbytes for weight in frozen),
+    }
 
 
 def _trained(weights: Iterable[torch.nn.Parameter]) -> set[torch.nn.Parameter]:

@@ -40,7 +40,7 @@ from sticflow_ml.model import LoadedModel
 from sticflow_ml.objective import Objective, Workplace
 from sticflow_ml.protocol import Reporter
 from sticflow_ml.ranks import together
-from sticflow_ml.sharding import on_this_rank, shard_base
+from sticflow_ml.sharding import shard_base, share_facts
 from sticflow_ml.training_metrics import TrainingMetrics
 from sticflow_ml.training_steps import train
 from sticflow_ml.work_folder import (
@@ -218,7 +218,7 @@ def _train(
         **identity,
         **facts,
         **({} if world_size == 1 else {"world_size": world_size}),
-        **(_shares(training) if training.workplace.is_sharded else {}),
+        **(share_facts(training.policy) if training.workplace.is_sharded else {}),
         **({"recomputes": recomputes} if wanted.gradient_checkpointing == "auto" else {}),
         "num_steps": len(metrics.rows),
         "deviations": deviations,
@@ -230,15 +230,6 @@ def _train(
         "versions": {
             name: version(name) for name in ("torch", "transformers", "peft", "accelerate")
         },
-    }
-
-
-def _shares(training: Training) -> dict[str, Any]:
-    frozen = [weight for weight in training.policy.parameters() if not weight.requires_grad]
-    return {
-        "parallelism": "sharded",
-        "base_bytes": sum(weight.nbytes for weight in frozen),
-        "base_bytes_on_first_rank": sum(on_this_rank(weight).nbytes for weight in frozen),
     }
 
 

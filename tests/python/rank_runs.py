@@ -60,6 +60,15 @@ def training_request(
     )
 
 
+def request_builder(checkpoints: dict[str, Path], pictures: Path, folder: Path):
+    """What builds `training_request`s by name, of LLaVA where no other family is named."""
+
+    def build(name: str, *command: str, family: str = "llava", **knobs: Any) -> dict[str, Any]:
+        return training_request(checkpoints[family], pictures, folder / name, *command, **knobs)
+
+    return build
+
+
 def run(request: dict[str, Any], faults: str = "") -> ModelProcess:
     """Send a request to a process of its own; nothing of its group is left when it fails."""
     log = Path(request["work_dir"]).parent / "stderr.log"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import shutil
 import threading
 from pathlib import Path
 from typing import Any
@@ -11,26 +12,20 @@ from typing import Any
 import pytest
 import torch
 from model_process import ModelProcess
+from peft import LoraConfig, get_peft_model
 from tiny_models import FAMILIES
 from tiny_requests import output_hashes, work_request
-from training_parts import preference_request
+from training_parts import Messages, preference_request
 
 from sticflow_ml import contract
-from sticflow_ml.contract import ImageFile, ImageRoots, ModelSpec
+from sticflow_ml.adapters import WarmPolicy
+from sticflow_ml.contract import AdapterSpec, ImageFile, ImageRoots, ModelSpec
 from sticflow_ml.feature_cache import FeatureCache
 from sticflow_ml.model import LoadedModel, load_model
 from sticflow_ml.protocol import Reporter
 
 PLENTY = 2**30
 NUM_PICTURES = 6
-
-
-class _Silent(Reporter):
-    def __init__(self) -> None:
-        pass
-
-    def progress(self, *_: Any) -> None:
-        pass
 
 
 def _spec(checkpoint: Path, **changes: Any) -> ModelSpec:
@@ -51,7 +46,7 @@ class Tower:
 
 @pytest.fixture
 def loaded(checkpoints: dict[str, Path]) -> LoadedModel:
-    return load_model(_spec(checkpoints["llava"]), _Silent())
+    return load_model(_spec(checkpoints["llava"]), Reporter(Messages(), "r"))
 
 
 @pytest.fixture
@@ -111,18 +106,34 @@ def test_the_folder_keeps_to_its_limit_and_what_was_asked_for_lately(
     _cache(tmp_path, loaded).around(Tower(loaded))(all_inputs[0])
     [oldest] = tmp_path.iterdir()
     size = oldest.stat().st_size
-    # Room for three; the first was asked for long ago, but is asked for again below.
-    encode = _cache(tmp_path, loaded, 3 * size).around(Tower(loaded))
-    os.utime(oldest, (0, 0))
+    # Room for three but for a margin; the first was asked for long ago, but is asked for again below.
+    tower = Tower(loaded)
+    encode = _cache(tmp_path, loaded, 3 * size).around(tower)
+    os.utime(oldest, (1, 1))
+    left_behind = tmp_path / ".of-a-killed-process.tmp"
+    left_behind.write_bytes(b"half")
+    os.utime(left_behind, (1, 1))
 
     for inputs in [all_inputs[0], *all_inputs[1:]]:
         encode(all_inputs[0])
         encode(inputs)
         assert sum(file.stat().st_size for file in tmp_path.iterdir()) <= 3 * size
 
-    tower = Tower(loaded)
-    _cache(tmp_path, loaded).around(tower)(all_inputs[0])
-    assert tower.num_runs == 0
+    # Each once, the first not even that: it was asked for before every other.
+    assert tower.num_runs == NUM_PICTURES - 1
+    assert not left_behind.exists()
+
+
+def test_a_disk_that_is_nearly_full_is_left_to_the_run(
+    loaded, all_inputs, tmp_path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    usage = shutil.disk_usage(tmp_path)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: usage._replace(free=2**20))
+
+    _cache(tmp_path, loaded).around(Tower(loaded))(all_inputs[0])
+
+    assert list(tmp_path.iterdir()) == []
+    assert "less than 1 GiB is free" in caplog.text
 
 
 def test_several_at_once_make_and_delete_without_harm(loaded, all_inputs, tmp_path) -> None:
@@ -210,3 +221,26 @@ def test_features_under_an_adapter_on_the_tower_are_not_those_of_the_base(
     assert list(tmp_path.iterdir()) == []
     cached.images(roots).get(ImageFile(root="images", file="0.png"))
     assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize(("layers", "expected"), [("language_model", "base"), ("", "adapted")])
+def test_an_adapter_made_elsewhere_may_reach_the_tower(
+    checkpoints: dict[str, Path], tmp_path: Path, layers: str, expected: str
+) -> None:
+    spec = _spec(checkpoints["llava"])
+    warm = WarmPolicy()
+    loaded = warm.base(spec, Reporter(Messages(), "r"))
+    peft = get_peft_model(
+        loaded.model,
+        LoraConfig(r=2, target_modules=rf".*{layers}.*\.q_proj", task_type="CAUSAL_LM"),
+    )
+    peft.peft_config["default"].base_model_name_or_path = spec.sha256
+    peft.save_pretrained(str(tmp_path))
+    warm = WarmPolicy()
+
+    adapter = AdapterSpec(path=str(tmp_path), sha256="c" * 64)
+    warm.for_generation(spec, adapter, Reporter(Messages(), "r"))
+    assert warm.tower == expected
+
+    warm.for_generation(spec, None, Reporter(Messages(), "r"))
+    assert warm.tower == "base"

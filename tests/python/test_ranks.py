@@ -10,7 +10,6 @@ import json
 import os
 import signal
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -21,9 +20,9 @@ from rank_runs import (
     assert_gone,
     assert_same_training,
     output,
+    request_builder,
     run,
     trained,
-    training_request,
     with_ranks,
 )
 from tiny_requests import output_hashes, read_lines
@@ -31,10 +30,7 @@ from tiny_requests import output_hashes, read_lines
 
 @pytest.fixture
 def request_for(checkpoints: dict[str, Path], pictures: Path, tmp_path: Path):
-    def build(name: str, *command: str, **knobs: Any) -> dict[str, Any]:
-        return training_request(checkpoints["llava"], pictures, tmp_path / name, *command, **knobs)
-
-    return build
+    return request_builder(checkpoints, pictures, tmp_path)
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from rank_runs import (
     NUM_EXAMPLES,
     assert_same_training,
     output,
+    request_builder,
     run,
     trained,
     training_request,
@@ -28,10 +29,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def request_for(checkpoints: dict[str, Path], pictures: Path, tmp_path: Path):
-    def build(name: str, *command: str, family: str = "llava", **knobs: Any) -> dict[str, Any]:
-        return training_request(checkpoints[family], pictures, tmp_path / name, *command, **knobs)
-
-    return build
+    return request_builder(checkpoints, pictures, tmp_path)
 
 
 def _sharded(request: dict[str, Any], attempt: int = 1) -> dict[str, Any]:
@@ -81,10 +79,12 @@ def test_so_does_another_family_that_computes_activations_twice(request_for) -> 
     assert_same_training(shared, alone)
 
 
-def test_pairs_that_are_left_out_hold_no_rank_up(request_for) -> None:
-    # A group of one pair that is too long has nothing to score.
+def test_a_rank_with_less_to_do_holds_no_other_up(request_for) -> None:
+    # A group of one pair that is too long has nothing to score, and of three micro-batches a step one
+    # rank has two.
     limit = _lengths_of(request_for("lengths"))[2]
-    alone, shared = (request_for(name, max_length=limit) for name in ("alone", "shared"))
+    knobs = {"max_length": limit, "global_batch_size": 3}
+    alone, shared = (request_for(name, **knobs) for name in ("alone", "shared"))
     trained(alone)
 
     trained(_sharded(shared))

@@ -22,6 +22,7 @@ from tiny_requests import (
     work_request,
     write_lines,
 )
+from training_parts import Messages
 from vllm_engine_request import engine_for, model_spec
 
 from sticflow_ml.adapter_canary import mean_difference
@@ -34,22 +35,12 @@ FAKE = Path(__file__).parents[1] / "fixtures" / "fake_vllm.py"
 NUM_ROWS = 4
 
 
-class Silent(Reporter):
-    """Nobody listens."""
-
-    def __init__(self) -> None:
-        pass
-
-    def progress(self, *_: Any) -> None:
-        pass
-
-
 @pytest.fixture(scope="module")
 def adapter(checkpoints: dict[str, Path], tmp_path_factory) -> dict[str, str]:
     """An adapter with an effect, as a training leaves it."""
     folder = tmp_path_factory.mktemp("adapter")
     warm = WarmPolicy()
-    loaded = warm.base(model_spec(checkpoints["llava"]), Silent())
+    loaded = warm.base(model_spec(checkpoints["llava"]), Reporter(Messages(), "r"))
     peft = fresh_adapter(loaded, LoraSettings(**LORA), seed=0)
     with torch.no_grad():
         for name, parameter in peft.named_parameters():
@@ -62,7 +53,9 @@ def adapter(checkpoints: dict[str, Path], tmp_path_factory) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def table(checkpoints: dict[str, Path], adapter: dict[str, str]) -> dict[str, Any]:
     """What a vLLM that does everything right answers to the canary."""
-    own = yardstick(model_spec(checkpoints["llava"]), AdapterSpec(**adapter), Silent())
+    own = yardstick(
+        model_spec(checkpoints["llava"]), AdapterSpec(**adapter), Reporter(Messages(), "r")
+    )
     assert own.logps.adapter is not None
     return {
         "token_ids": own.token_ids,
@@ -212,10 +205,14 @@ def test_a_merged_checkpoint_is_the_policy(
     from sticflow_ml.own_logps import write_merged
 
     spec = model_spec(checkpoints["llava"])
-    write_merged(spec, AdapterSpec(**adapter), tmp_path / "merged", reporter=Silent())
+    write_merged(
+        spec, AdapterSpec(**adapter), tmp_path / "merged", reporter=Reporter(Messages(), "r")
+    )
 
-    own = yardstick(spec, AdapterSpec(**adapter), Silent())
-    merged = yardstick(spec.model_copy(update={"path": str(tmp_path / "merged")}), None, Silent())
+    own = yardstick(spec, AdapterSpec(**adapter), Reporter(Messages(), "r"))
+    merged = yardstick(
+        spec.model_copy(update={"path": str(tmp_path / "merged")}), None, Reporter(Messages(), "r")
+    )
 
     assert own.logps.adapter is not None
     assert mean_difference(own.logps.adapter, merged.logps.base) < 1e-5
