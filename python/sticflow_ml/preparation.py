@@ -58,12 +58,7 @@ def prepare(
             wave = groups[start : start + world.size]
             workplace.lifeline.raise_if_stopped()
             workplace.faults.reach("preparation.group")
-            if workplace.is_sharded:
-                own = wave[
-                    min(world.rank, len(wave) - 1)
-                ]  # passes need every rank; doubles are dropped
-            else:
-                own = wave[world.rank] if world.rank < len(wave) else []
+            own = wave[world.rank] if world.rank < len(wave) else []
             made = world.gather(work(own))
             for of_group in made[: len(wave)]:
                 if stored is not None:

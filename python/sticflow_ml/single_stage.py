@@ -45,9 +45,8 @@ class WithExamples:
         loss, metrics = self._pairs.loss(model, places, batch)
         examples = [of_pair for place in places for of_pair in self._of(place)]
         if not examples:
-            if (
-                self._is_sharded
-            ):  # the other ranks are in their pass over examples, and need this one
+            if self._is_sharded:
+                # The other ranks are in their pass over examples, and need this one.
                 loss = loss + 0 * self._examples.logps(model, [0])[0].sum()
             return loss, {**metrics, "infused_loss": 0.0}
         logps_BN, is_learnt_BN = self._examples.logps(model, examples)
