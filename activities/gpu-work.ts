@@ -83,8 +83,11 @@ export async function finishedOrMade(
  * resolves them: an `auto` must find its artifacts and checkpoints again on another machine.
  */
 export function modelParameters(model: ModelConfig): JsonObject {
-  const { dtype, device, num_threads, image_backend } = model;
-  return { dtype, device, num_threads, image_backend };
+  const { dtype, device, num_threads, image_backend, quantization } = model;
+  return {
+    ...{ dtype, device, num_threads, image_backend },
+    ...(quantization === undefined ? {} : { quantization }),
+  };
 }
 
 /** Artifacts that a policy is made of. */
@@ -98,7 +101,8 @@ async function policySpec(
   config: ModelConfig,
   { model, adapter }: Policy,
 ): Promise<{ model: ModelSpec; adapter: AdapterSpec | null }> {
-  const { dtype, device, image_backend, num_threads, feature_cache_bytes: max_bytes } = config;
+  const { dtype, device, image_backend, num_threads, quantization } = config;
+  const { feature_cache_bytes: max_bytes } = config;
   return {
     model: {
       path: await modelFolder(deps, config.source, model),
@@ -107,6 +111,7 @@ async function policySpec(
       device,
       image_backend,
       num_threads: num_threads ?? availableParallelism(),
+      ...(quantization === undefined ? {} : { quantization }),
       ...(max_bytes === undefined
         ? {}
         : { feature_cache: { path: featureCacheDir(deps.workspace), max_bytes } }),

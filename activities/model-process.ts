@@ -114,9 +114,9 @@ export class ModelProcesses {
 function fingerprintOf(request: ModelProcessRequest): JsonValue {
   if (!('model' in request)) return [request.command];
   // A vLLM server holds the device: a training must not share a process with it.
-  const { feature_cache = null, ...model } = request.model;
+  const { feature_cache = null, quantization = null, ...model } = request.model;
   return [
-    { ...model, feature_cache },
+    { ...model, feature_cache, quantization },
     request.command === 'generate' ? request.engine : { name: 'hf' },
   ];
 }

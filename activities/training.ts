@@ -9,11 +9,8 @@ import {
 import type { ArtifactRef } from '../contract/artifact.ts';
 import type { ExperimentConfig } from '../contract/config.ts';
 import type { LoraSettings } from '../contract/config-training.ts';
-import type {
-  ModelProcessRequest,
-  OptimizationSpec,
-  TrainPreferenceRequest,
-} from '../contract/model-process.ts';
+import type { ModelProcessRequest, TrainPreferenceRequest } from '../contract/model-process.ts';
+import type { OptimizationSpec } from '../contract/model-process-training.ts';
 import type { Policy } from '../contract/status.ts';
 import type { JsonObject } from '../store/canonical.ts';
 import { SticflowError } from '../store/errors.ts';
@@ -46,6 +43,7 @@ export function trainingActivities(
       } = TrainPreferenceInput.parse(input);
       const { config } = await readRunConfig(deps.store, ref);
       const {
+        finetuning,
         lora,
         beta: _beta,
         chosen_nll_weight: _weight,
@@ -78,6 +76,7 @@ export function trainingActivities(
         command: 'train_preference',
         pairs_path: join(deps.store.directory(preference_pairs), 'pairs.jsonl'),
         image_roots,
+        ...tuned(finetuning),
         lora: varied(lora),
         loss,
         ...more,
@@ -89,7 +88,7 @@ export function trainingActivities(
     async trainInfused(input) {
       const { config: ref, round, policy, infused_examples } = TrainInfusedInput.parse(input);
       const { config } = await readRunConfig(deps.store, ref);
-      const { lora, ...knobs } = config.infused_training;
+      const { finetuning, lora, ...knobs } = config.infused_training;
       const training = {
         stage: 'infused_training',
         round,
@@ -102,6 +101,7 @@ export function trainingActivities(
         command: 'train_infused',
         examples_path: join(deps.store.directory(infused_examples), 'examples.jsonl'),
         image_roots,
+        ...tuned(finetuning),
         lora: varied(lora),
         optimization: { ...knobs, seed } satisfies OptimizationSpec,
       }));
@@ -130,12 +130,13 @@ async function trained(
   request: (fields: WorkFields, imageRoots: ImageRoots, seed: number) => ModelProcessRequest,
 ): Promise<{ adapter: ArtifactRef; summary: Record<string, number> }> {
   const seed = seedFor(config.seed, round, stage);
-  // How many devices share the work, and how, does not say what is asked for: a training that was begun
+  // How many devices share the work, and how and where, does not say what is asked for: a training that was begun
   // on two goes on with one (docs/decisions/0007-ranks-share-no-backward-pass.md).
   const {
     world_size: _worldSize,
     parallelism: _parallelism,
     batching,
+    finetuning,
     lora,
     ...knobs
   } = config[stage];
@@ -150,7 +151,7 @@ async function trained(
         ...modelParameters(config.model),
         training: {
           ...knobs,
-          lora: varied(lora),
+          ...(finetuning === 'full' ? { finetuning } : { lora: varied(lora) }),
           ...(batching === 'by_length' ? { batching } : {}),
           ...decided.loss,
         },
@@ -201,6 +202,11 @@ async function infusedBeside(
       weight,
     },
   };
+}
+
+/** What is trained by LoRA is asked for like a training that names no kind. */
+function tuned(finetuning: 'lora' | 'full' | undefined): { finetuning?: 'full' } {
+  return finetuning === 'full' ? { finetuning } : {};
 }
 
 /** A variant of LoRA that is turned off is asked for like one that is not named. */

@@ -81,7 +81,7 @@ const shared = {
     .min(1)
     .max(64)
     .optional()
-    .describe('devices of one host that train together. Not part of the result; absent = 1'),
+    .describe('devices that train together. Not part of the result; absent = 1'),
   parallelism: z
     .enum(['data', 'sharded'])
     .optional()
@@ -91,7 +91,15 @@ const shared = {
   save_steps: z.int().min(1).default(50).describe('optimizer steps between checkpoints'),
 };
 
+const finetuning = z
+  .enum(['lora', 'full'])
+  .optional()
+  .describe(
+    'full = every weight of the language model instead of an adapter beside it, for small models in float32; needs room for the base and a copy; absent = lora',
+  );
+
 export const PreferenceTrainingConfig = z.strictObject({
+  finetuning,
   lora: LoraSettings.prefault({}),
   beta: z
     .number()
@@ -138,6 +146,7 @@ export const InfusionConfig = z.strictObject({
 export type InfusionConfig = z.infer<typeof InfusionConfig>;
 
 export const InfusedTrainingConfig = z.strictObject({
+  finetuning,
   lora: LoraSettings.prefault({ dropout: 0.05 }).describe('used only when no adapter is continued'),
   learning_rate: z.number().positive().default(2e-5).describe('STIC code finetune_lora.sh:30'),
   global_batch_size: z.int().min(1).default(64).describe('published trainer_state.json fits 64'),
@@ -145,15 +154,63 @@ export const InfusedTrainingConfig = z.strictObject({
 });
 export type InfusedTrainingConfig = z.infer<typeof InfusedTrainingConfig>;
 
-/** A base can be shared out over several devices only. */
-export function parallelismIssues(
-  stage: 'preference_training' | 'infused_training',
-  { parallelism, world_size }: Pick<InfusedTrainingConfig, 'parallelism' | 'world_size'>,
-): Finding[] {
-  if (parallelism !== 'sharded' || (world_size ?? 1) > 1) return [];
-  const message =
-    'sharded needs several devices to share the base out over; set world_size to 2 or more, or drop parallelism';
-  return [[[stage, 'parallelism'], message]];
+type TrainingStage = 'preference_training' | 'infused_training';
+
+/** Of an experiment, what the rules below look at. */
+interface Trainings {
+  readonly model: { readonly dtype: string; readonly quantization?: string | undefined };
+  readonly training_stages: readonly TrainingStage[];
+  readonly preference_training: PreferenceTrainingConfig;
+  readonly infused_training: InfusedTrainingConfig;
+}
+
+/** A base can be shared out over several devices only, and only while it is frozen and not packed. */
+export function parallelismIssues(stage: TrainingStage, config: Trainings): Finding[] {
+  const { parallelism, world_size, finetuning } = config[stage];
+  if (parallelism !== 'sharded') return [];
+  const path = [stage, 'parallelism'];
+  const found: Finding[] = [];
+  if ((world_size ?? 1) === 1) {
+    const message =
+      'sharded needs several devices to share the base out over; set world_size to 2 or more, or drop parallelism';
+    found.push([path, message]);
+  }
+  if (config.model.quantization !== undefined) {
+    const message =
+      'sharded shares out whole weights, not packed ones; set it to data, or drop model.quantization';
+    found.push([path, message]);
+  }
+  if (finetuning === 'full') {
+    const message =
+      'sharded shares out what is frozen, and full trains it; set it to data, or finetuning to lora';
+    found.push([path, message]);
+  }
+  return found;
+}
+
+/** Training the base itself asks for all of its bits, and for stages that go on with each other's weights. */
+export function finetuningIssues(stage: TrainingStage, config: Trainings): Finding[] {
+  const { finetuning, lora } = config[stage];
+  const path = [stage, 'finetuning'];
+  const found: Finding[] = [];
+  const kinds = new Set(config.training_stages.map((name) => config[name].finetuning ?? 'lora'));
+  if (kinds.size > 1 && stage === 'infused_training') {
+    const message = `goes on with the policy of preference_training, which is trained by ${config.preference_training.finetuning ?? 'lora'}; set both alike`;
+    found.push([path, message]);
+  }
+  if (finetuning !== 'full') return found;
+  if (config.model.dtype !== 'float32') {
+    const message = `full needs model.dtype float32, got ${config.model.dtype}: its steps are smaller than the last bit of a weight in half precision`;
+    found.push([path, message]);
+  }
+  if (config.model.quantization !== undefined) {
+    found.push([path, 'full cannot train weights of 4 bits; drop model.quantization']);
+  }
+  for (const name of ['use_rslora', 'use_dora', 'init_lora_weights'] as const) {
+    if (lora[name] === undefined || lora[name] === false) continue;
+    found.push([[stage, 'lora', name], 'is of LoRA, and full trains without it; drop one of both']);
+  }
+  return found;
 }
 
 type Finding = readonly [path: string[], message: string];

@@ -9,6 +9,7 @@ import { DecisionConfig, EvaluationConfig, evaluationSetIssues } from './config-
 import { GenerationConfig, PreferenceConfig } from './config-generation.ts';
 import { StrategyName, StrategyOptions, strategyIssues, trainingsOf } from './config-strategies.ts';
 import {
+  finetuningIssues,
   InfusedTrainingConfig,
   InfusionConfig,
   loraIssues,
@@ -37,6 +38,12 @@ export const ModelConfig = z.strictObject({
     .enum(['pil', 'torchvision'])
     .default('pil')
     .describe('image processor implementation; the two resize differently'),
+  quantization: z
+    .enum(['nf4'])
+    .optional()
+    .describe(
+      'nf4 = the language model in 4 bits, for every policy of the run (QLoRA, arXiv:2305.14314); absent = none',
+    ),
   feature_cache_bytes: z
     .int()
     .min(1_000_000)
@@ -145,7 +152,8 @@ function checkAcrossFields(
   for (const [path, message] of strategyIssues(config)) issue(path, message);
   for (const stage of config.training_stages) {
     for (const [path, message] of loraIssues(stage, config[stage].lora)) issue(path, message);
-    for (const [path, message] of parallelismIssues(stage, config[stage])) issue(path, message);
+    for (const [path, message] of parallelismIssues(stage, config)) issue(path, message);
+    for (const [path, message] of finetuningIssues(stage, config)) issue(path, message);
     const { global_batch_size, micro_batch_size } = config[stage];
     if (global_batch_size % micro_batch_size !== 0) {
       issue(
@@ -176,7 +184,7 @@ function engineIssues(
   config: z.infer<typeof ExperimentFields>,
 ): [path: string[], message: string][] {
   const found: [string[], string][] = [];
-  const { engine, openai } = config.generation;
+  const { engine = 'hf', openai } = config.generation;
   const user = firstUserOfAdapters(config);
   if (engine === 'openai' && openai?.adapter_model === null && user !== null) {
     const message = `${user} makes texts with a trained adapter, but adapter_model is null; say how the endpoint names adapters, such as "{sha256}"`;
@@ -187,6 +195,15 @@ function engineIssues(
     const message =
       'vllm serves no DoRA adapters; set generation.engine to hf, or drop use_dora (use_rslora is served)';
     found.push([[stage, 'lora', 'use_dora'], message]);
+  }
+  if (engine !== 'hf' && config.model.quantization !== undefined) {
+    const message = `${engine} serves the base as its checkpoint has it, not the quantised one that is trained on; set it to hf, or drop model.quantization`;
+    found.push([['generation', 'engine'], message]);
+  }
+  for (const stage of config.training_stages) {
+    if (engine === 'hf' || config[stage].finetuning !== 'full') continue;
+    const message = `full trains every weight of the language model, which ${engine} cannot put on and off like an adapter; set generation.engine to hf, or finetuning to lora`;
+    found.push([[stage, 'finetuning'], message]);
   }
   if (engine === 'vllm' && config.model.device === 'cpu') {
     const message =

@@ -7,6 +7,7 @@ import { PROTOCOL_VERSION } from './api.ts';
 import { Sha256 } from './artifact.ts';
 import { LoraSettings } from './config-training.ts';
 import { HfEngine, OpenAiEngine, Path, VllmEngine } from './model-process-engines.ts';
+import { finetuning, OptimizationSpec, PairObjective } from './model-process-training.ts';
 
 export const ModelSpec = z.strictObject({
   path: Path.describe('folder of the snapshot'),
@@ -15,6 +16,7 @@ export const ModelSpec = z.strictObject({
   device: z.enum(['auto', 'cpu', 'cuda']),
   num_threads: z.int().min(1),
   image_backend: z.enum(['pil', 'torchvision']),
+  quantization: z.enum(['nf4']).optional(),
   feature_cache: z
     .strictObject({ path: Path, max_bytes: z.int().positive() })
     .optional()
@@ -54,50 +56,6 @@ export const GenerateRequest = z.strictObject({
 });
 export type GenerateRequest = z.infer<typeof GenerateRequest>;
 
-export const OptimizationSpec = z.strictObject({
-  learning_rate: z.number().positive(),
-  num_epochs: z.number().positive(),
-  global_batch_size: z.int().min(1),
-  micro_batch_size: z.int().min(1),
-  weight_decay: z.number(),
-  warmup_ratio: z.number(),
-  lr_scheduler: z.enum(['cosine', 'linear', 'constant']),
-  max_grad_norm: z.number().positive(),
-  max_length: z.int().nullable(),
-  gradient_checkpointing: z.union([z.boolean(), z.literal('auto')]),
-  batching: z.enum(['shuffled', 'by_length']).optional(),
-  world_size: z.int().min(1).optional(),
-  parallelism: z.enum(['data', 'sharded']).optional(),
-  save_steps: z.int().min(1),
-  seed: z
-    .int()
-    .min(0)
-    .max(2 ** 53 - 1),
-});
-export type OptimizationSpec = z.infer<typeof OptimizationSpec>;
-
-/** What is learnt from a pair instead of regularised DPO; formulas in `sticflow_ml/losses.py`. */
-export const PairObjective = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('positive_only') }),
-  z.strictObject({
-    kind: z.literal('stic_released'),
-    rejected_logps: z.enum(['alternatives', 'labels']),
-    training_image: z.enum(['none', 'clean']),
-  }),
-  z.strictObject({
-    kind: z.literal('mdpo'),
-    image_weight: z.number().min(0),
-    anchor_weight: z.number().min(0),
-    anchor: z.number(),
-  }),
-  z.strictObject({
-    kind: z.literal('povid'),
-    rejected_weight: z.number().min(0),
-    noisy_weight: z.number().min(0),
-  }),
-]);
-export type PairObjective = z.infer<typeof PairObjective>;
-
 /**
  * Result files in `<work_dir>/output`: adapter_model.safetensors, adapter_config.json,
  * metrics.jsonl, training.json.
@@ -107,6 +65,7 @@ export const TrainPreferenceRequest = z.strictObject({
   command: z.literal('train_preference'),
   pairs_path: Path,
   image_roots: ImageRoots,
+  finetuning,
   lora: LoraSettings,
   loss: z.strictObject({
     beta: z.number().positive(),
@@ -132,6 +91,7 @@ export const TrainInfusedRequest = z.strictObject({
   command: z.literal('train_infused'),
   examples_path: Path,
   image_roots: ImageRoots,
+  finetuning,
   lora: LoraSettings,
   optimization: OptimizationSpec,
 });

@@ -14,6 +14,7 @@ import { FAILURES } from '../contract/failures.ts';
 import * as infusionRecords from '../contract/infusion-records.ts';
 import * as modelProcess from '../contract/model-process.ts';
 import * as engines from '../contract/model-process-engines.ts';
+import * as training from '../contract/model-process-training.ts';
 import * as records from '../contract/records.ts';
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url));
@@ -42,12 +43,12 @@ const EXPORTED = {
   Projection: modelProcess.Projection,
   NamedFeatures: modelProcess.CompareFeaturesRequest.shape.reference,
   LoraSettings,
-  OptimizationSpec: modelProcess.OptimizationSpec,
-  PairObjective: modelProcess.PairObjective,
-  PositiveOnlyObjective: modelProcess.PairObjective.options[0],
-  SticReleasedObjective: modelProcess.PairObjective.options[1],
-  MdpoObjective: modelProcess.PairObjective.options[2],
-  PovidObjective: modelProcess.PairObjective.options[3],
+  OptimizationSpec: training.OptimizationSpec,
+  PairObjective: training.PairObjective,
+  PositiveOnlyObjective: training.PairObjective.options[0],
+  SticReleasedObjective: training.PairObjective.options[1],
+  MdpoObjective: training.PairObjective.options[2],
+  PovidObjective: training.PairObjective.options[3],
   InfusedBeside: modelProcess.TrainPreferenceRequest.shape.infused.unwrap(),
   PreferenceLoss: modelProcess.TrainPreferenceRequest.shape.loss,
   HelloMessage: modelProcess.HelloMessage,

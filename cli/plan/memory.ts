@@ -51,12 +51,14 @@ export async function estimateMemory(
   const question = {
     model_path: modelPath,
     dtype: model.dtype,
+    quantization: model.quantization ?? null,
     device: model.device,
     trainings: config.training_stages.map((stage) => {
       const { lora, micro_batch_size, max_length, gradient_checkpointing } = config[stage];
-      const { parallelism, world_size } = config[stage];
+      const { finetuning, parallelism, world_size } = config[stage];
       return {
         stage,
+        finetuning: finetuning ?? 'lora',
         lora,
         micro_batch_size,
         max_length,

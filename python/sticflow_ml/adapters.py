@@ -1,17 +1,13 @@
-"""Put a policy's adapter on the base: LoRA on the language model and nowhere else.
-
-The base stays in memory between requests and adapters are swapped on it.
-"""
+"""Put a policy's adapter on the base: LoRA on the language model and nowhere else, or a copy of it."""
 
 # The annotations of transformers and peft are wider or narrower than what they take and return.
 # pyright: reportArgumentType=false
 from __future__ import annotations
 
-import gc
 import json
 import re
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from peft import (
@@ -24,111 +20,16 @@ from peft import (
 from peft.utils import load_peft_weights
 from safetensors import SafetensorError
 
-from sticflow_ml.contract import AdapterSpec, LoraSettings, ModelSpec
+from sticflow_ml.contract import AdapterSpec, LoraSettings
 from sticflow_ml.errors import SticflowError
-from sticflow_ml.model import LoadedModel, Tower, load_model
-from sticflow_ml.protocol import Reporter
+from sticflow_ml.full_finetuning import (
+    copies_config,
+    is_full_config,
+)
+from sticflow_ml.model import LoadedModel
 
 ADAPTER_WEIGHTS = "adapter_model.safetensors"
 ADAPTER_CONFIG = "adapter_config.json"
-
-AdapterMode = Literal["none", "merged", "unmerged"]
-
-
-class WarmPolicy:
-    """Base and adapter that are in memory, kept from one request to the next."""
-
-    def __init__(self) -> None:
-        self._loaded: LoadedModel | None = None
-        self._adapter_sha256: str | None = None
-        self._peft: PeftModel | None = None
-        self._before_merge: dict[str, torch.Tensor] = {}
-        self.adapter_mode: AdapterMode = "none"
-        self.tower: Tower = "base"
-
-    def for_generation(
-        self, spec: ModelSpec, adapter: AdapterSpec | None, reporter: Reporter
-    ) -> LoadedModel:
-        """Return the base with the adapter acting on it; swaps only what differs.
-
-        In float32 the adapter is merged for speed, and the weights from before are kept beside it.
-        In half precision it is not: an update smaller than the last bit of a weight would vanish.
-        """
-        loaded = self.base(spec, reporter)
-        wanted = None if adapter is None else adapter.sha256
-        if wanted == self._adapter_sha256:
-            return loaded
-        self._take_off(loaded)
-        if adapter is not None:
-            self._peft = continue_adapter(loaded, adapter, dropout=0.0)
-            self._adapter_sha256 = adapter.sha256
-            self.adapter_mode = "unmerged"
-            self.tower = _tower_under(loaded, self._peft)
-            if loaded.spec.dtype == "float32":
-                self._merge(loaded)
-        loaded.model.eval()
-        return loaded
-
-    def for_training(
-        self,
-        spec: ModelSpec,
-        adapter: AdapterSpec | None,
-        *,
-        lora: LoraSettings,
-        seed: int,
-        reporter: Reporter,
-        on_host: bool = False,
-    ) -> tuple[LoadedModel, PeftModel]:
-        """Return base and policy with a trainable adapter: `adapter` continued, or a fresh one.
-
-        Rank, alpha, layers and variant of a continued adapter are its own; dropout is of the training.
-        `on_host` leaves a base that is not in memory yet off the device: who shares it out moves it.
-        """
-        loaded = self.base(spec, reporter, on_host=on_host)
-        self._take_off(loaded)
-        if adapter is None:
-            return loaded, fresh_adapter(loaded, lora, seed=seed)
-        return loaded, continue_adapter(loaded, adapter, dropout=lora.dropout)
-
-    def base(self, spec: ModelSpec, reporter: Reporter, *, on_host: bool = False) -> LoadedModel:
-        """Return the base of `spec`, from memory when it is the one that is there."""
-        if self._loaded is None or self._loaded.spec != spec:
-            self.drop()
-            self._loaded = load_model(spec, reporter, on_host=on_host)
-        return self._loaded
-
-    def drop(self) -> None:
-        """Forget the model and give its memory back."""
-        if self._loaded is None:
-            return
-        self.__init__()
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
-
-    def _merge(self, loaded: LoadedModel) -> None:
-        assert self._peft is not None
-        touched = {
-            name.removesuffix(".base_layer.weight") + ".weight": parameter
-            for name, parameter in loaded.model.named_parameters()
-            if name.endswith(".base_layer.weight")
-        }
-        self._before_merge = {name: weight.detach().clone() for name, weight in touched.items()}
-        self._peft.merge_and_unload()
-        self._peft = None
-        self.adapter_mode = "merged"
-
-    def _take_off(self, loaded: LoadedModel) -> None:
-        if self._peft is not None:
-            self._peft.unload()
-            self._peft = None
-        parameters = dict(loaded.model.named_parameters())
-        for name, weight in self._before_merge.items():
-            parameters[name].data.copy_(weight)
-        self._before_merge = {}
-        self._adapter_sha256 = None
-        self.adapter_mode = "none"
-        self.tower = "base"
 
 
 def language_model_pattern(loaded: LoadedModel, target_modules: list[str]) -> str:
@@ -188,7 +89,7 @@ def fresh_adapter(loaded: LoadedModel, lora: LoraSettings, *, seed: int) -> Peft
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return _wrap(loaded, config)
+        return on_base(loaded, config)
 
 
 def continue_adapter(loaded: LoadedModel, adapter: AdapterSpec, *, dropout: float) -> PeftModel:
@@ -223,19 +124,29 @@ def continue_adapter(loaded: LoadedModel, adapter: AdapterSpec, *, dropout: floa
             f"Expected an adapter of the base {loaded.spec.sha256[:12]}, got one of "
             f"{str(made_for)[:12]}. An adapter only means something on the base it was trained on.",
         )
-    peft = _wrap(loaded, _config_from(config, dropout))
-    outcome = set_peft_model_state_dict(peft, weights)
-    missing = [name for name in outcome.missing_keys if "lora_" in name]
-    if missing or outcome.unexpected_keys:
+    peft = on_base(loaded, _config_from(config, dropout))
+    missing, unexpected = _fill(peft, weights)
+    if missing or unexpected:
         # PEFT itself would go on, with an adapter that silently does nothing.
         raise SticflowError(
             "ModelInvalid",
             f"Expected the adapter's weights to fit the base layer for layer, but {len(missing)} "
-            f"are missing and {len(outcome.unexpected_keys)} have no place.",
+            f"are missing and {len(unexpected)} have no place.",
             missing=missing[:10],
-            unexpected=list(outcome.unexpected_keys)[:10],
+            unexpected=unexpected[:10],
         )
     return peft
+
+
+def _fill(peft: PeftModel, weights: dict[str, torch.Tensor]) -> tuple[list[str], list[str]]:
+    """Load the weights of an adapter; return the names that are missing, and those without a place."""
+    if is_full_config(peft.peft_config["default"].to_dict()):
+        expected = adapter_weights(peft).keys()
+        if expected != weights.keys():  # PEFT would fail in its own words
+            return sorted(expected - weights.keys()), sorted(weights.keys() - expected)
+    trained = {name for name, weight in peft.named_parameters() if weight.requires_grad}
+    outcome = set_peft_model_state_dict(peft, weights)
+    return [name for name in outcome.missing_keys if name in trained], list(outcome.unexpected_keys)
 
 
 def adapter_weights(policy: PeftModel) -> dict[str, torch.Tensor]:
@@ -245,14 +156,8 @@ def adapter_weights(policy: PeftModel) -> dict[str, torch.Tensor]:
     return {name: weight.detach().cpu().contiguous() for name, weight in sorted(weights.items())}
 
 
-def _tower_under(loaded: LoadedModel, policy: PeftModel) -> Tower:
-    """Adapters of others may name layers that the vision tower has too (trl issue 1936)."""
-    decoder = {id(weight) for weight in loaded.model.get_decoder().parameters()}
-    trained = [weight for weight in policy.parameters() if weight.requires_grad]
-    return "base" if all(id(weight) in decoder for weight in trained) else "adapted"
-
-
-def _wrap(loaded: LoadedModel, config: LoraConfig) -> PeftModel:
+def on_base(loaded: LoadedModel, config: LoraConfig) -> PeftModel:
+    """Put an untrained adapter on the base."""
     peft = get_peft_model(loaded.model, config)
     # PEFT writes the folder of this machine here; what counts is which weights it is for.
     config.base_model_name_or_path = loaded.spec.sha256
@@ -264,6 +169,8 @@ def _has_weights(folder: Path) -> bool:
 
 
 def _config_from(config: dict[str, Any], dropout: float) -> LoraConfig:
+    if is_full_config(config):
+        return copies_config(list(config["modules_to_save"]))
     return LoraConfig(
         r=config["r"],
         lora_alpha=config["lora_alpha"],

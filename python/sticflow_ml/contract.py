@@ -131,6 +131,7 @@ class ModelSpec(BaseModel):
     device: Literal["auto", "cpu", "cuda"]
     num_threads: Annotated[StrictInt, Field(ge=1)]
     image_backend: Literal["pil", "torchvision"]
+    quantization: Literal["nf4"] | None = None
     feature_cache: Annotated[
         FeatureCache | None,
         Field(
@@ -784,6 +785,12 @@ class TrainInfusedRequest(BaseModel):
         ),
     ]
     image_roots: ImageRoots
+    finetuning: Annotated[
+        Literal["lora", "full"] | None,
+        Field(
+            description="full = the language model itself, `lora` is not looked at; absent = lora"
+        ),
+    ] = None
     lora: LoraSettings
     optimization: OptimizationSpec
 
@@ -937,6 +944,12 @@ class TrainPreferenceRequest(BaseModel):
         ),
     ]
     image_roots: ImageRoots
+    finetuning: Annotated[
+        Literal["lora", "full"] | None,
+        Field(
+            description="full = the language model itself, `lora` is not looked at; absent = lora"
+        ),
+    ] = None
     lora: LoraSettings
     loss: PreferenceLoss
     objective: Annotated[

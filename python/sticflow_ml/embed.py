@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save_file
 
-from sticflow_ml.adapters import WarmPolicy
 from sticflow_ml.contract import EmbedRequest, ImageFile, ImageRecord
 from sticflow_ml.faults import Faults
 from sticflow_ml.lifeline import Lifeline
 from sticflow_ml.lines import PartialLines, read_records
 from sticflow_ml.protocol import Reporter
+from sticflow_ml.warm_policy import WarmPolicy
 from sticflow_ml.work_folder import fill_directory, read_json, sha256_of_file, write_json
 
 # An interruption costs so many images at most.

@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 
-from sticflow_ml.adapters import WarmPolicy
 from sticflow_ml.contract import (
     GenerateRequest,
     Generation,
@@ -31,6 +30,7 @@ from sticflow_ml.lifeline import Lifeline
 from sticflow_ml.model import LoadedModel
 from sticflow_ml.prefill import Prompt
 from sticflow_ml.protocol import Reporter
+from sticflow_ml.warm_policy import WarmPolicy
 
 MAX_HALVINGS = 3
 # A block is several batches long so that waiting prompts refill the places of finished rows, and

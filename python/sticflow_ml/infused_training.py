@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sticflow_ml.adapters import WarmPolicy
 from sticflow_ml.contract import TrainInfusedRequest
 from sticflow_ml.infused_examples import open_examples, read_examples
 from sticflow_ml.lifeline import Lifeline
 from sticflow_ml.protocol import Reporter
 from sticflow_ml.training import run_training
+from sticflow_ml.warm_policy import WarmPolicy
 from sticflow_ml.world import World
 
 

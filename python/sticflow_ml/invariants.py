@@ -8,6 +8,7 @@ import torch
 from peft import PeftModel
 
 from sticflow_ml.errors import SticflowError
+from sticflow_ml.full_finetuning import language_model_weights
 from sticflow_ml.model import LoadedModel
 from sticflow_ml.sharding import on_this_rank
 
@@ -17,14 +18,14 @@ CHUNK = 2**22
 
 
 def check_lora_placement(loaded: LoadedModel, policy: PeftModel) -> None:
-    """Refuse LoRA weights anywhere but in the language model.
+    """Refuse trained weights anywhere but in the language model.
 
     Raises:
         SticflowError: `TrainingInvariant` with the names.
     """
-    decoder = {id(weight) for weight in loaded.model.get_decoder().parameters()}
+    own = language_model_weights(loaded)
     trained = {name: weight for name, weight in policy.named_parameters() if weight.requires_grad}
-    astray = [name for name, weight in trained.items() if id(weight) not in decoder]
+    astray = [name for name, weight in trained.items() if id(weight) not in own]
     if astray or not trained:
         raise SticflowError(
             "TrainingInvariant",

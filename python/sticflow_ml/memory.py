@@ -15,6 +15,8 @@ FLOAT32 = 4
 SIZE_BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 # Interpreter, libraries and, on a GPU, the context and its workspaces: seen at idle, rounded up.
 FRAMEWORK_BYTES = {"cpu": 700 * 2**20, "cuda": 1200 * 2**20}
+# NF4: half a byte a weight, a byte for the scale of 64, a float32 for those of 256 scales.
+NF4_BYTES = 1 / 2 + 1 / 64 + FLOAT32 / (64 * 256)
 # Adam keeps two averages of every gradient.
 NUM_MOMENTS = 2
 
@@ -32,6 +34,7 @@ class Dimensions:
     vocabulary_size: int
     max_positions: int
     num_image_tokens: int | None
+    is_head_tied: bool = False
 
     def features(self, module: str) -> tuple[int, int]:
         """Inputs and outputs of a linear layer of a decoder block."""
@@ -49,11 +52,12 @@ class Dimensions:
 
 @dataclass(frozen=True)
 class Lora:
-    """What is trained: rank and layers of the adapter."""
+    """What is trained: rank and layers of the adapter, or the whole language model (full_finetuning.py)."""
 
     r: int
     target_modules: Sequence[str]
     use_dora: bool = False
+    is_full: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,11 +84,19 @@ def dimensions(config: Any) -> Dimensions:
         vocabulary_size=text.vocab_size,
         max_positions=text.max_position_embeddings,
         num_image_tokens=_num_image_tokens(config),
+        is_head_tied=bool(getattr(config, "tie_word_embeddings", False)),
     )
 
 
 def num_adapter_weights(sizes: Dimensions, lora: Lora) -> int:
-    """Numbers that LoRA trains: A and B of every target in every block; DoRA a norm an output more."""
+    """Numbers that LoRA trains: A and B of every target in every block; DoRA a norm an output more.
+
+    Of the whole language model: blocks, norms, and embeddings and head where they are two; no biases.
+    """
+    if lora.is_full:
+        ends = 0 if sizes.is_head_tied else 2 * sizes.vocabulary_size * sizes.hidden_size
+        norms = (2 * sizes.num_layers + 1) * sizes.hidden_size
+        return num_block_weights(sizes) + norms + ends
     per_block = sum(lora.r * sum(sizes.features(name)) for name in lora.target_modules)
     if lora.use_dora:
         per_block += sum(sizes.features(name)[1] for name in lora.target_modules)
@@ -96,12 +108,26 @@ def sharded_bytes(sizes: Dimensions, weights_bytes: int, *, num_shards: int, dty
 
     Its own share, and two blocks put together: the one that is computed and the next, on its way.
     """
-    of_block = sum(_num_weights(sizes, name) for name in _BLOCK) * SIZE_BYTES[dtype]
-    of_blocks = sizes.num_layers * of_block
+    of_blocks = num_block_weights(sizes) * SIZE_BYTES[dtype]
+    of_block = of_blocks // sizes.num_layers
     return weights_bytes - of_blocks + of_blocks // num_shards + 2 * of_block
 
 
-_BLOCK = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
+def packed_bytes(sizes: Dimensions, weights_bytes: int, *, dtype: str) -> int:
+    """Bytes of the base with its blocks in 4 bits (quantization.py), and of the one layer that is unpacked."""
+    num_weights = num_block_weights(sizes)
+    unpacked = max(_num_weights(sizes, name) for name in BLOCK) * SIZE_BYTES[dtype]
+    return (
+        weights_bytes - num_weights * SIZE_BYTES[dtype] + round(num_weights * NF4_BYTES) + unpacked
+    )
+
+
+def num_block_weights(sizes: Dimensions) -> int:
+    """Numbers in the linear layers of all blocks."""
+    return sizes.num_layers * sum(_num_weights(sizes, name) for name in BLOCK)
+
+
+BLOCK = ("q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj")
 
 
 def training_terms(
@@ -139,9 +165,11 @@ def activation_bytes(
     # A block's input is all that a checkpoint keeps of it.
     between = tokens * sizes.hidden_size * SIZE_BYTES[dtype]
     mask = one_pass.num_rows * one_pass.num_row_tokens**2
+    # The last norm: what it reads, its normed numbers and their product.
+    last = tokens * 3 * sizes.hidden_size * FLOAT32 if lora.is_full else 0
     if is_checkpointed:
-        return sizes.num_layers * between + block + mask
-    return sizes.num_layers * block + mask
+        return sizes.num_layers * between + block + mask + last
+    return sizes.num_layers * block + mask + last
 
 
 def generation_terms(
@@ -154,6 +182,7 @@ def generation_terms(
     adapter: Lora | None,
     dtype: str,
     device: str,
+    is_packed: bool = False,
 ) -> dict[str, int]:
     """Bytes at the peak of writing a batch, by what they are for."""
     size = SIZE_BYTES[dtype]
@@ -171,7 +200,8 @@ def generation_terms(
     if adapter is not None:
         terms["adapter"] = num_adapter_weights(sizes, adapter) * FLOAT32
         terms |= _dora_terms(sizes, adapter)
-        if dtype == "float32":  # merged for speed; what was there before is kept (adapters.py)
+        is_merged = dtype == "float32" and not is_packed and not adapter.is_full
+        if is_merged:  # what was there before is kept (warm_policy.py)
             touched = sum(_num_weights(sizes, name) for name in adapter.target_modules)
             terms["weights_before_merge"] = sizes.num_layers * touched * FLOAT32
     return terms
@@ -192,6 +222,8 @@ def _block_bytes_a_token(sizes: Dimensions, lora: Lora, dtype: str) -> int:
     hidden, wide = sizes.hidden_size, sizes.intermediate_size
     # RMSNorm works in float32: its input and the normed hidden states, with the scale of half precision.
     norms = 2 * (2 * hidden * FLOAT32 + (0 if dtype == "float32" else hidden * size))
+    if lora.is_full:
+        norms += 2 * hidden * FLOAT32  # before the product with the scale, which learns
     heads = sizes.query_size + 2 * sizes.key_value_size
     # Rotated queries and keys, values, the attention's result; log-sums of the heads.
     attention = (heads + sizes.query_size) * size + sizes.num_heads * FLOAT32

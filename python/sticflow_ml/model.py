@@ -24,6 +24,7 @@ from sticflow_ml.errors import SticflowError
 from sticflow_ml.feature_cache import FeatureCache
 from sticflow_ml.images import Encode, Images
 from sticflow_ml.protocol import Reporter
+from sticflow_ml.quantization import quantize_blocks
 from sticflow_ml.split_attention import split_attention_of
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
@@ -142,6 +143,8 @@ def load_model(spec: ModelSpec, reporter: Reporter, *, on_host: bool = False) ->
     model = _load_weights(path, DTYPES[spec.dtype]).eval()
     model.requires_grad_(False)
     split_attention_of(model)
+    if spec.quantization is not None:
+        quantize_blocks(model)
     if not on_host:
         model.to(device)
     chat = Chat(processor, stop_token_ids(model.generation_config, processor))

@@ -14,11 +14,11 @@ from pathlib import Path
 import torch
 
 from sticflow_ml.adapter_canary import CANARY_TEXT, Logps
-from sticflow_ml.adapters import WarmPolicy
 from sticflow_ml.contract import AdapterSpec, ModelSpec
 from sticflow_ml.losses import token_logps
 from sticflow_ml.model import DTYPES, LoadedModel
 from sticflow_ml.protocol import Reporter
+from sticflow_ml.warm_policy import WarmPolicy
 from sticflow_ml.work_folder import fill_directory
 
 

@@ -15,6 +15,7 @@ from typing import Any
 from sticflow_ml.devices import device_memory_bytes, device_name, fits, resolve_device
 from sticflow_ml.errors import EXIT_FAILED, SticflowError
 from sticflow_ml.memory import (
+    BLOCK,
     SIZE_BYTES,
     Dimensions,
     Lora,
@@ -22,6 +23,7 @@ from sticflow_ml.memory import (
     dimensions,
     generation_terms,
     num_adapter_weights,
+    packed_bytes,
     sharded_bytes,
     total,
     training_terms,
@@ -50,9 +52,9 @@ def plan(question: dict[str, Any]) -> dict[str, Any]:
     """Estimate every training and the generation of a config.
 
     Args:
-        question: `model_path`, `dtype`, `device`, `trainings` (stage, lora, micro_batch_size,
-            max_length, max_new_tokens, gradient_checkpointing, num_shards) and `generation` (batch_size,
-            max_new_tokens).
+        question: `model_path`, `dtype`, `quantization`, `device`, `trainings` (stage, finetuning, lora,
+            micro_batch_size, max_length, max_new_tokens, gradient_checkpointing, num_shards) and
+            `generation` (batch_size, max_new_tokens).
 
     Raises:
         SticflowError: `ModelInvalid`, `ConfigInvalid`.
@@ -61,16 +63,21 @@ def plan(question: dict[str, Any]) -> dict[str, Any]:
     sizes = dimensions(_config(path))
     num_weights = count_weights(path)
     device = resolve_device(question["device"])
+    dtype, is_packed = question["dtype"], question["quantization"] is not None
+    whole_bytes = num_weights * SIZE_BYTES[dtype]
     common = {
-        "weights_bytes": num_weights * SIZE_BYTES[question["dtype"]],
-        "dtype": question["dtype"],
+        "weights_bytes": packed_bytes(sizes, whole_bytes, dtype=dtype)
+        if is_packed
+        else whole_bytes,
+        "dtype": dtype,
         "device": device.type,
     }
     capacity = device_memory_bytes(device)
     estimates = [
         _of_training(sizes, training, common, capacity) for training in question["trainings"]
     ]
-    last = question["trainings"][-1]["lora"] if question["trainings"] else None
+    last = _trained(question["trainings"][-1]) if question["trainings"] else None
+    common["is_packed"] = is_packed
     estimates.append(_of_generation(sizes, question["generation"], last, common, capacity))
     return {
         "device": {"kind": device.type, "name": device_name(device), "memory_bytes": capacity},
@@ -129,7 +136,7 @@ def _config(path: Path) -> Any:
 def _of_training(
     sizes: Dimensions, training: dict[str, Any], common: dict[str, Any], capacity: int
 ) -> dict[str, Any]:
-    lora = _lora(training["lora"])
+    lora = _trained(training)
     one_pass = _longest_pass(sizes, training)
     if training["num_shards"] > 1:
         weights_bytes = sharded_bytes(
@@ -155,7 +162,10 @@ def _of_training(
     }
 
 
-def _lora(settings: dict[str, Any]) -> Lora:
+def _trained(training: dict[str, Any]) -> Lora:
+    if training["finetuning"] == "full":
+        return Lora(0, BLOCK, is_full=True)
+    settings = training["lora"]
     return Lora(settings["r"], settings["target_modules"], settings.get("use_dora") is True)
 
 
@@ -176,7 +186,7 @@ def _longest_pass(sizes: Dimensions, training: dict[str, Any]) -> Pass:
 def _of_generation(
     sizes: Dimensions,
     generation: dict[str, Any],
-    lora: dict[str, Any] | None,
+    adapter: Lora | None,
     common: dict[str, Any],
     capacity: int,
 ) -> dict[str, Any]:
@@ -186,7 +196,7 @@ def _of_generation(
         num_rows=generation["batch_size"],
         num_prompt_tokens=image + NUM_PROMPT_TOKENS,
         max_new_tokens=generation["max_new_tokens"],
-        adapter=None if lora is None else _lora(lora),
+        adapter=adapter,
         **common,
     )
     return {

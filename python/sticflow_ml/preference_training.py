@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 
-from sticflow_ml.adapters import WarmPolicy
 from sticflow_ml.contract import PreferencePair, TrainPreferenceRequest
 from sticflow_ml.invariants import check_start
 from sticflow_ml.lifeline import Lifeline
@@ -28,6 +27,7 @@ from sticflow_ml.single_stage import with_examples
 from sticflow_ml.strategies.registry import open_strategy
 from sticflow_ml.strategies.strategy import Logps, PairStrategy
 from sticflow_ml.training import Training, require_one_image, run_training
+from sticflow_ml.warm_policy import WarmPolicy
 from sticflow_ml.world import World
 
 

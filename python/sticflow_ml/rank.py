@@ -60,10 +60,10 @@ class _Silence:
 
 def _train_along(call: dict[str, Any], lifeline: Lifeline) -> None:
     # Seconds of imports, after the lifeline is tied.
-    from sticflow_ml.adapters import WarmPolicy
     from sticflow_ml.infused_training import train_infused
     from sticflow_ml.preference_training import train_preference
     from sticflow_ml.ranks import join
+    from sticflow_ml.warm_policy import WarmPolicy
 
     request = ModelProcessRequest.model_validate(call["request"]).root
     reporter = Reporter(_Silence(), request.request_id)

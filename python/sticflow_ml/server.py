@@ -106,11 +106,11 @@ class _ModelCommands:
 
     def __init__(self) -> None:
         # Ten seconds of imports, on the first request only.
-        from sticflow_ml.adapters import WarmPolicy
         from sticflow_ml.embed import embed
         from sticflow_ml.generate import generate
         from sticflow_ml.infused_training import train_infused
         from sticflow_ml.preference_training import train_preference
+        from sticflow_ml.warm_policy import WarmPolicy
 
         self._embed = embed
         self._generate = generate

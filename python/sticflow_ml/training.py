@@ -18,13 +18,8 @@ from peft import PeftModel
 from safetensors.torch import save_file
 
 from sticflow_ml.activation_checkpointing import is_checkpointed
-from sticflow_ml.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, WarmPolicy, adapter_weights
-from sticflow_ml.contract import (
-    AssistantMessage,
-    TrainInfusedRequest,
-    TrainPreferenceRequest,
-    UserMessage,
-)
+from sticflow_ml.adapters import ADAPTER_CONFIG, ADAPTER_WEIGHTS, adapter_weights
+from sticflow_ml.contract import AssistantMessage, UserMessage
 from sticflow_ml.errors import SticflowError
 from sticflow_ml.faults import Faults
 from sticflow_ml.images import Images
@@ -41,24 +36,19 @@ from sticflow_ml.objective import Objective, Workplace
 from sticflow_ml.protocol import Reporter
 from sticflow_ml.ranks import together
 from sticflow_ml.sharding import shard_base, share_facts
+from sticflow_ml.training_identity import TrainRequest, identity_of, policy_and_data
 from sticflow_ml.training_metrics import TrainingMetrics
 from sticflow_ml.training_steps import train
+from sticflow_ml.warm_policy import WarmPolicy
 from sticflow_ml.work_folder import (
     fill_directory,
     read_json,
-    sha256_of_file,
     sha256_of_json,
     write_json,
 )
 from sticflow_ml.world import World
 
 FACTS = "training.json"
-
-TrainRequest = TrainPreferenceRequest | TrainInfusedRequest
-
-# What names a request or a place, and so cannot change the result.
-_WHERE = {"request_id", "work_dir", "attempt", "lock_timeout_seconds", "image_roots"}
-_PATHS = {"model", "adapter", "pairs_path", "examples_path"}
 
 
 @dataclass(frozen=True)
@@ -76,7 +66,7 @@ class Training:
         """What tokens and log-probabilities of the data depend on."""
         image_processor = self.loaded.processor.image_processor.to_dict()
         return {
-            **_policy_and_data(self.request, self.data_path),
+            **policy_and_data(self.request, self.data_path),
             "template_sha256": self.loaded.chat.template_sha256,
             "image_processor_sha256": sha256_of_json(json.dumps(image_processor, default=str)),
             "device": self.loaded.device.type,
@@ -117,7 +107,7 @@ def run_training(
     """
     work_dir = Path(request.work_dir)
     output = work_dir / "output"
-    identity = _identity(request, Path(data_path))
+    identity = identity_of(request, Path(data_path))
     if not _is_finished(output, identity):
         _require_range(request)
         try:
@@ -151,6 +141,7 @@ def _open(
         lora=request.lora,
         seed=request.optimization.seed,
         reporter=workplace.reporter,
+        is_full=request.finetuning == "full",
         on_host=workplace.is_sharded,
     )
     if workplace.is_sharded:
@@ -182,7 +173,18 @@ def require_one_image(example_id: str, messages: Sequence[UserMessage | Assistan
 
 
 def _require_range(request: TrainRequest) -> None:
-    """Refuse float16: small gradients become 0 in it, and DPO's are small (LLM-Dojo issue 23)."""
+    """Refuse float16: small gradients become 0 in it, and DPO's are small (LLM-Dojo issue 23).
+
+    The base itself, where it is trained, asks for more: its steps are smaller than bfloat16's last bit.
+    """
+    if request.finetuning == "full" and (
+        request.model.dtype != "float32" or request.model.quantization is not None
+    ):
+        raise SticflowError(
+            "ConfigInvalid",
+            "Expected model.dtype float32 without quantization to train the language model itself, got "
+            f"{request.model.quantization or request.model.dtype}. Set finetuning to lora, or model.dtype.",
+        )
     if request.model.dtype != "float16":
         return
     raise SticflowError(
@@ -200,7 +202,13 @@ def _train(
     frozen = frozen_fingerprint(training.policy)
     objective, facts = prepare(training)
     wanted = training.request.optimization
-    recomputes = is_checkpointed(wanted, training.request.lora, training.loaded, objective)
+    recomputes = is_checkpointed(
+        wanted,
+        training.request.lora,
+        training.loaded,
+        objective,
+        is_full=training.request.finetuning == "full",
+    )
     metrics, deviations = train(
         training.policy,
         objective,
@@ -228,36 +236,14 @@ def _train(
         "architecture": type(training.loaded.model).__name__,
         "device": torch.cuda.get_device_name() if device == "cuda" else device,
         "versions": {
-            name: version(name) for name in ("torch", "transformers", "peft", "accelerate")
+            name: version(name)
+            for name in ("torch", "transformers", "peft", "accelerate", *_packing(training))
         },
     }
 
 
-def _policy_and_data(request: TrainRequest, data_path: Path) -> dict[str, Any]:
-    return {
-        "data_sha256": sha256_of_file(data_path),
-        "model_sha256": request.model.sha256,
-        "adapter_sha256": None if request.adapter is None else request.adapter.sha256,
-        "dtype": request.model.dtype,
-        "num_threads": request.model.num_threads,
-        "image_backend": request.model.image_backend,
-    }
-
-
-def _identity(request: TrainRequest, data_path: Path) -> dict[str, Any]:
-    """What the bytes of the result depend on, but for the versions of libraries.
-
-    What a request leaves out is left out here too: settings that came later change no old result. How
-    many ranks share the work changes only the rounding, so that others may go on with a checkpoint.
-    """
-    settings = request.model_dump(mode="json", exclude=_WHERE | _PATHS, exclude_unset=True)
-    for name in ("world_size", "parallelism"):
-        settings["optimization"].pop(name, None)
-    infused = getattr(request, "infused", None)
-    if infused is not None:
-        sha256 = sha256_of_file(Path(infused.examples_path))
-        settings["infused"] = {"weight": infused.weight, "data_sha256": sha256}
-    return {**settings, **_policy_and_data(request, data_path)}
+def _packing(training: Training) -> tuple[str, ...]:
+    return () if training.request.model.quantization is None else ("bitsandbytes",)
 
 
 def _is_finished(output: Path, identity: dict[str, Any]) -> bool:

@@ -18,11 +18,11 @@ from tiny_requests import output_hashes, work_request
 from training_parts import Messages, preference_request
 
 from sticflow_ml import contract
-from sticflow_ml.adapters import WarmPolicy
 from sticflow_ml.contract import AdapterSpec, ImageFile, ImageRoots, ModelSpec
 from sticflow_ml.feature_cache import FeatureCache
 from sticflow_ml.model import LoadedModel, load_model
 from sticflow_ml.protocol import Reporter
+from sticflow_ml.warm_policy import WarmPolicy
 
 PLENTY = 2**30
 NUM_PICTURES = 6

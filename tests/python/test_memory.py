@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import subprocess
@@ -12,13 +13,16 @@ from typing import Any
 import pytest
 import torch
 from model_process import PYTHON_ROOT, ModelProcess
+from peft import get_peft_model
 from tiny_models import CLIP_336, FAMILIES, build
 from tiny_requests import LORA, OPTIMIZATION
 from training_parts import Messages, open_scorer, open_training, preference_request
 
 from sticflow_ml.activation_checkpointing import is_checkpointed
 from sticflow_ml.contract import LoraSettings, OptimizationSpec
+from sticflow_ml.full_finetuning import full_config
 from sticflow_ml.memory import (
+    BLOCK,
     Lora,
     Pass,
     activation_bytes,
@@ -94,10 +98,19 @@ def _kept_bytes(training: Training) -> tuple[int, int]:
     return sum(kept.values()), max(row.num_row_tokens for row in rows)
 
 
-def test_what_autograd_keeps_is_what_the_terms_say(training: Training) -> None:
+def _with_copies(training: Training) -> Training:
+    base = training.policy.unload()
+    policy = get_peft_model(base, full_config(training.loaded))
+    return dataclasses.replace(training, policy=policy)
+
+
+@pytest.mark.parametrize("is_full", [False, True], ids=["lora", "full"])
+def test_what_autograd_keeps_is_what_the_terms_say(training: Training, is_full: bool) -> None:
+    if is_full:
+        training = _with_copies(training)
     kept_bytes, num_row_tokens = _kept_bytes(training)
     sizes = dimensions(training.loaded.model.config)
-    lora = Lora(LORA["r"], LORA["target_modules"])
+    lora = Lora(0, BLOCK, is_full=True) if is_full else Lora(LORA["r"], LORA["target_modules"])
     scorer, pairs = open_scorer(training, NUM_PAIRS)
     num_scored = sum(len(ids) for pair in pairs for ids in scorer.row(pair).completions)
 
@@ -205,6 +218,7 @@ def test_auto_is_recorded_with_what_it_came_to_and_trains_the_same_adapter(
 def _question(checkpoint: Path, **changes: Any) -> dict[str, Any]:
     training = {
         "stage": "preference_training",
+        "finetuning": "lora",
         "lora": LORA,
         "micro_batch_size": 2,
         "max_length": None,
@@ -215,6 +229,7 @@ def _question(checkpoint: Path, **changes: Any) -> dict[str, Any]:
     return {
         "model_path": str(checkpoint),
         "dtype": "float32",
+        "quantization": None,
         "device": "cpu",
         "trainings": [training, {**training, "stage": "infused_training"}],
         "generation": {"batch_size": 8, "max_new_tokens": 64},

@@ -26,10 +26,11 @@ from training_parts import Messages
 from vllm_engine_request import engine_for, model_spec
 
 from sticflow_ml.adapter_canary import mean_difference
-from sticflow_ml.adapters import WarmPolicy, fresh_adapter
+from sticflow_ml.adapters import fresh_adapter
 from sticflow_ml.contract import AdapterSpec, LoraSettings
 from sticflow_ml.own_logps import yardstick
 from sticflow_ml.protocol import Reporter
+from sticflow_ml.warm_policy import WarmPolicy
 
 FAKE = Path(__file__).parents[1] / "fixtures" / "fake_vllm.py"
 NUM_ROWS = 4

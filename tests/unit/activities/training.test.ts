@@ -137,6 +137,26 @@ describe('trainPreference', () => {
     expect(await madeFrom(gpu, on)).toMatchObject({ lora: { use_rslora: true, use_dora: true } });
   });
 
+  it('makes another adapter beside a packed base, and another policy by training all of it', async () => {
+    const gpu = await gpuWorkspace();
+    const plain = await gpu.activities.trainPreference(await pairsOf(gpu));
+    const { source } = (await readRunConfig(gpu.deps.store, await gpu.config())).config.model;
+    const model = { source, dtype: 'float32', device: 'cpu', num_threads: 1 } as const;
+    const made = async (knobs: Partial<ExperimentConfigInput>) =>
+      (await gpu.activities.trainPreference(await pairsOf(gpu, knobs))).adapter;
+
+    const packed = await made({ model: { ...model, quantization: 'nf4' } });
+    const lora = await made({ preference_training: { finetuning: 'lora' } });
+    const full = await made({ preference_training: { finetuning: 'full' } });
+    const sameFull = await made({ preference_training: { finetuning: 'full', lora: { r: 2 } } });
+
+    expect(lora).toEqual(plain.adapter);
+    expect(new Set([plain.adapter.key, packed.key, full.key]).size).toBe(3);
+    expect(sameFull).toEqual(full);
+    expect(await madeFrom(gpu, packed)).toMatchObject({ quantization: 'nf4' });
+    expect(await madeFrom(gpu, full)).toMatchObject({ finetuning: 'full' });
+  });
+
   it('makes the same adapter however many devices share the work', async () => {
     const gpu = await gpuWorkspace();
     const alone = await gpu.activities.trainPreference(await pairsOf(gpu));
