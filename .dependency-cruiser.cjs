@@ -53,6 +53,8 @@ const BORDERS = {
       ...['contract/', 'store/', 'report/', 'benchmarks/', 'studies/', 'workers/'],
       // The page of a comparison needs no server, so no activity can make its images.
       'activities/thumbnail\\.ts$',
+      // Ranks of other hosts are model processes that no activity starts: they see the same variables.
+      'activities/model-process-environment\\.ts$',
     ],
     types: ['workflows/'],
     npm: [

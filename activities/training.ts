@@ -14,6 +14,7 @@ import type { OptimizationSpec } from '../contract/model-process-training.ts';
 import type { Policy } from '../contract/status.ts';
 import type { JsonObject } from '../store/canonical.ts';
 import { SticflowError } from '../store/errors.ts';
+import { rankKeyPath } from '../store/layout.ts';
 import { seedFor } from '../store/random.ts';
 import type { ActivityDependencies } from './context.ts';
 import { finishedOrMade, modelParameters, policyInputs, type WorkFields } from './gpu-work.ts';
@@ -81,7 +82,7 @@ export function trainingActivities(
         loss,
         ...more,
         ...(infused === null ? {} : { infused: infused.request }),
-        optimization: { ...knobs, seed } satisfies OptimizationSpec,
+        optimization: optimizationOf(deps, knobs, seed),
       }));
     },
 
@@ -103,7 +104,7 @@ export function trainingActivities(
         image_roots,
         ...tuned(finetuning),
         lora: varied(lora),
-        optimization: { ...knobs, seed } satisfies OptimizationSpec,
+        optimization: optimizationOf(deps, knobs, seed),
       }));
     },
   };
@@ -135,6 +136,7 @@ async function trained(
   const {
     world_size: _worldSize,
     parallelism: _parallelism,
+    hosts: _hosts,
     batching,
     finetuning,
     lora,
@@ -202,6 +204,17 @@ async function infusedBeside(
       weight,
     },
   };
+}
+
+type Knobs = Omit<OptimizationSpec, 'seed' | 'hosts'> & { readonly hosts?: string[] | undefined };
+
+function optimizationOf(
+  { workspace }: ActivityDependencies,
+  { hosts, ...knobs }: Knobs,
+  seed: number,
+): OptimizationSpec {
+  if (hosts === undefined) return { ...knobs, seed };
+  return { ...knobs, seed, hosts: { addresses: hosts, key_path: rankKeyPath(workspace) } };
 }
 
 /** What is trained by LoRA is asked for like a training that names no kind. */

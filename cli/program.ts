@@ -11,6 +11,7 @@ import { evalCommand } from './commands/eval.ts';
 import { extendCommand } from './commands/extend.ts';
 import { pauseCommand } from './commands/pause.ts';
 import { planCommand } from './commands/plan.ts';
+import { ranksCommand } from './commands/ranks.ts';
 import { reportCommand } from './commands/report.ts';
 import { resultCommand } from './commands/result.ts';
 import { resumeCommand } from './commands/resume.ts';
@@ -48,7 +49,7 @@ const GROUPS = {
     cancelCommand,
     retryCommand,
   ],
-  'Server and workers': [upCommand, downCommand, workerCommand],
+  'Server and workers': [upCommand, downCommand, workerCommand, ranksCommand],
   Evaluation: [evalCommand, compareCommand, scoreCommand, studyCommand],
   Reference: [schemaCommand, versionCommand],
 } as const;

@@ -44,6 +44,11 @@ export const LoraSettings = z.strictObject({
 });
 export type LoraSettings = z.infer<typeof LoraSettings>;
 
+export const RankHostAddress = z
+  .string()
+  .max(260)
+  .regex(/^[A-Za-z0-9.-]+:[0-9]{1,5}$/, 'expected HOST:PORT, such as 10.0.0.2:29400');
+
 const shared = {
   num_epochs: z.number().positive().max(100).default(1),
   micro_batch_size: z
@@ -82,6 +87,14 @@ const shared = {
     .max(64)
     .optional()
     .describe('devices that train together. Not part of the result; absent = 1'),
+  hosts: z
+    .array(RankHostAddress)
+    .min(1)
+    .max(63)
+    .optional()
+    .describe(
+      'addresses of `sticflow ranks` on other hosts, with as many of the devices each as the worker has. Not part of the result; absent = none',
+    ),
   parallelism: z
     .enum(['data', 'sharded'])
     .optional()
@@ -153,6 +166,23 @@ export const InfusedTrainingConfig = z.strictObject({
   ...shared,
 });
 export type InfusedTrainingConfig = z.infer<typeof InfusedTrainingConfig>;
+
+/** Every host has the same share of the ranks, and no host two. */
+export function hostIssues(
+  stage: TrainingStage,
+  { hosts, world_size }: Pick<InfusedTrainingConfig, 'hosts' | 'world_size'>,
+): Finding[] {
+  if (hosts === undefined) return [];
+  const found: Finding[] = [];
+  const number = hosts.length + 1;
+  if (world_size === undefined || world_size % number !== 0) {
+    const message = `must be a multiple of ${String(number)}: the worker's host and the ${String(hosts.length)} of hosts have the same number of devices`;
+    found.push([[stage, 'world_size'], message]);
+  }
+  const twice = hosts.find((host, index) => hosts.indexOf(host) !== index);
+  if (twice !== undefined) found.push([[stage, 'hosts'], `names ${twice} twice`]);
+  return found;
+}
 
 type TrainingStage = 'preference_training' | 'infused_training';
 

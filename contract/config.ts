@@ -10,6 +10,7 @@ import { GenerationConfig, PreferenceConfig } from './config-generation.ts';
 import { StrategyName, StrategyOptions, strategyIssues, trainingsOf } from './config-strategies.ts';
 import {
   finetuningIssues,
+  hostIssues,
   InfusedTrainingConfig,
   InfusionConfig,
   loraIssues,
@@ -153,6 +154,7 @@ function checkAcrossFields(
   for (const stage of config.training_stages) {
     for (const [path, message] of loraIssues(stage, config[stage].lora)) issue(path, message);
     for (const [path, message] of parallelismIssues(stage, config)) issue(path, message);
+    for (const [path, message] of hostIssues(stage, config[stage])) issue(path, message);
     for (const [path, message] of finetuningIssues(stage, config)) issue(path, message);
     const { global_batch_size, micro_batch_size } = config[stage];
     if (global_batch_size % micro_batch_size !== 0) {

@@ -47,6 +47,8 @@ export const FAILURES = {
   ModelProcessStalled: soon,
   /** One of the processes that train together ended before the others. */
   RankDied: soon,
+  /** Another host of a training did not answer, or trains something else; the checkpoint waits. */
+  RankHostUnavailable: { retryable: true, nextRetryDelayMs: 30_000 },
   /** Worker and model process speak different protocol versions. */
   ProtocolMismatch: never,
   /** A key that the config names is not there on this worker, or may be read by others. */

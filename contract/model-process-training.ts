@@ -1,10 +1,18 @@
-/** What a training request says about the steps: what learns, how, from which loss. */
+/** What a training request says about the steps: what learns, how, from which loss, and on which hosts. */
 import { z } from 'zod';
+import { RankHostAddress } from './config-training.ts';
+import { Path } from './model-process-engines.ts';
 
 export const finetuning = z
   .enum(['lora', 'full'])
   .optional()
   .describe('full = the language model itself, `lora` is not looked at; absent = lora');
+
+export const Hosts = z
+  .strictObject({ addresses: z.array(RankHostAddress).min(1), key_path: Path })
+  .describe(
+    'other hosts that have their share of the ranks; the first share is of the model process',
+  );
 
 export const OptimizationSpec = z.strictObject({
   learning_rate: z.number().positive(),
@@ -19,6 +27,7 @@ export const OptimizationSpec = z.strictObject({
   gradient_checkpointing: z.union([z.boolean(), z.literal('auto')]),
   batching: z.enum(['shuffled', 'by_length']).optional(),
   world_size: z.int().min(1).optional(),
+  hosts: Hosts.optional(),
   parallelism: z.enum(['data', 'sharded']).optional(),
   save_steps: z.int().min(1),
   seed: z

@@ -43,6 +43,7 @@ const EXPORTED = {
   Projection: modelProcess.Projection,
   NamedFeatures: modelProcess.CompareFeaturesRequest.shape.reference,
   LoraSettings,
+  Hosts: training.Hosts,
   OptimizationSpec: training.OptimizationSpec,
   PairObjective: training.PairObjective,
   PositiveOnlyObjective: training.PairObjective.options[0],

@@ -35,6 +35,11 @@ export function featureCacheDir(workspace: string): string {
   return join(workspace, 'cache', 'features');
 }
 
+/** The key by which hosts that train together know each other. */
+export function rankKeyPath(workspace: string): string {
+  return join(workspace, 'ranks.key');
+}
+
 export function runsDir(workspace: string): string {
   return join(workspace, 'runs');
 }

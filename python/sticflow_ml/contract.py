@@ -240,6 +240,30 @@ class LoraSettings(BaseModel):
     ] = None
 
 
+class Address(RootModel[StrictStr]):
+    model_config = ConfigDict(
+        frozen=True,
+    )
+    root: Annotated[
+        StrictStr, Field(max_length=260, pattern="^[A-Za-z0-9.-]+:[0-9]{1,5}$")
+    ]
+
+
+class Hosts(BaseModel):
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+    )
+    addresses: Annotated[list[Address], Field(min_length=1)]
+    key_path: Annotated[
+        StrictStr,
+        Field(
+            description="absolute path, resolved by the worker from a reference",
+            min_length=1,
+        ),
+    ]
+
+
 class OptimizationSpec(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -257,6 +281,7 @@ class OptimizationSpec(BaseModel):
     gradient_checkpointing: StrictBool | Literal["auto"]
     batching: Literal["shuffled", "by_length"] | None = None
     world_size: Annotated[StrictInt | None, Field(ge=1)] = None
+    hosts: Hosts | None = None
     parallelism: Literal["data", "sharded"] | None = None
     save_steps: Annotated[StrictInt, Field(ge=1)]
     seed: Annotated[StrictInt, Field(ge=0)]
@@ -668,13 +693,13 @@ class InfusedProvenance(BaseModel):
 
 
 class FailureCode(
-    RootModel[Literal["ConfigInvalid", "SourceNotFound", "ModelInvalid", "ModelUnreachable", "EndpointUnavailable", "EndpointInvalid", "TooManyBadImages", "DataInvalid", "ArtifactDamaged", "ArtifactMissing", "NonFiniteLoss", "TrainingInvariant", "OutOfMemory", "LockHeld", "ModelProcessDied", "ModelProcessStalled", "RankDied", "ProtocolMismatch", "SecretMissing", "JudgeKeyRejected", "JudgeUnavailable", "DiskFull", "Internal"]]
+    RootModel[Literal["ConfigInvalid", "SourceNotFound", "ModelInvalid", "ModelUnreachable", "EndpointUnavailable", "EndpointInvalid", "TooManyBadImages", "DataInvalid", "ArtifactDamaged", "ArtifactMissing", "NonFiniteLoss", "TrainingInvariant", "OutOfMemory", "LockHeld", "ModelProcessDied", "ModelProcessStalled", "RankDied", "RankHostUnavailable", "ProtocolMismatch", "SecretMissing", "JudgeKeyRejected", "JudgeUnavailable", "DiskFull", "Internal"]]
 ):
     model_config = ConfigDict(
         frozen=True,
     )
     root: Annotated[
-        Literal["ConfigInvalid", "SourceNotFound", "ModelInvalid", "ModelUnreachable", "EndpointUnavailable", "EndpointInvalid", "TooManyBadImages", "DataInvalid", "ArtifactDamaged", "ArtifactMissing", "NonFiniteLoss", "TrainingInvariant", "OutOfMemory", "LockHeld", "ModelProcessDied", "ModelProcessStalled", "RankDied", "ProtocolMismatch", "SecretMissing", "JudgeKeyRejected", "JudgeUnavailable", "DiskFull", "Internal"],
+        Literal["ConfigInvalid", "SourceNotFound", "ModelInvalid", "ModelUnreachable", "EndpointUnavailable", "EndpointInvalid", "TooManyBadImages", "DataInvalid", "ArtifactDamaged", "ArtifactMissing", "NonFiniteLoss", "TrainingInvariant", "OutOfMemory", "LockHeld", "ModelProcessDied", "ModelProcessStalled", "RankDied", "RankHostUnavailable", "ProtocolMismatch", "SecretMissing", "JudgeKeyRejected", "JudgeUnavailable", "DiskFull", "Internal"],
         Field(title="FailureCode"),
     ]
 

@@ -17,6 +17,7 @@ Code = Literal[
     "OutOfMemory",
     "LockHeld",
     "RankDied",
+    "RankHostUnavailable",
     "ProtocolMismatch",
     "DiskFull",
     "Internal",

@@ -1,6 +1,6 @@
 """A rank other than the first: runs one training request beside the model process that started it.
 
-Started as `python -m sticflow_ml.rank` by ranks.py. The request comes as a line of JSON on stdin, whose
+Started as `python -m sticflow_ml.rank` by rank_processes.py. The request comes as a line of JSON on stdin, whose
 end is the end of this process; stdout takes one line when it fails. It writes no files and tells nothing
 else: that is rank 0's.
 """
@@ -67,7 +67,7 @@ def _train_along(call: dict[str, Any], lifeline: Lifeline) -> None:
 
     request = ModelProcessRequest.model_validate(call["request"]).root
     reporter = Reporter(_Silence(), request.request_id)
-    world = join(call["rank"], call["size"], call["port"], call["device"])
+    world = join(call)
     common = {"warm": WarmPolicy(), "reporter": reporter, "lifeline": lifeline, "world": world}
     if isinstance(request, TrainPreferenceRequest):
         train_preference(request, **common)

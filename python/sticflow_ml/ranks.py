@@ -1,8 +1,8 @@
 """Start the other ranks of a training, watch over them, and end them with it.
 
-Rank 0 is the model process itself. The others are processes of its group that run the same request
-(rank.py): they die with it, and the death of one ends the request at once, since a rank that waits
-for a dead one would wait for ever.
+Rank 0 is the model process itself. The others run the same request (rank.py): on this host as processes of
+its group, on others behind a channel (rank_hosts.py). They die with it, and the death of one ends the
+request at once, since a rank that waits for a dead one would wait for ever.
 """
 
 # torch.distributed exports its stores without saying so.
@@ -10,31 +10,29 @@ for a dead one would wait for ever.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import torch
 from torch import distributed
 
 from sticflow_ml.contract import TrainInfusedRequest, TrainPreferenceRequest
 from sticflow_ml.devices import resolve_device
 from sticflow_ml.errors import EXIT_FAILED, SticflowError, Stopped
+from sticflow_ml.host_channel import interface_of
 from sticflow_ml.protocol import Reporter
+from sticflow_ml.rank_hosts import RankHosts
+from sticflow_ml.rank_processes import Death, RankProcesses, require_devices
 from sticflow_ml.world import ALONE, World
 
 Request = TrainPreferenceRequest | TrainInfusedRequest
 
-HOST = "127.0.0.1"
+LOOPBACK = "127.0.0.1"
 # The worker's watchdog ends a training without progress much sooner; this only must not be before it.
 LONGEST_WAIT = timedelta(hours=2)
 # A rank that failed because another died is heard of first now and then; the cause follows at once.
@@ -47,12 +45,12 @@ def together(request: Request, reporter: Reporter, world: World | None) -> Itera
     """Make the ranks that a request asks for and end them afterwards.
 
     Args:
-        request: Says how many; they run it too.
+        request: Says how many, and on which hosts; they run it too.
         reporter: Hears why a rank died.
         world: Of a process that is one of the ranks already; None = this is the model process.
 
     Raises:
-        SticflowError: `ConfigInvalid` when there are fewer devices than ranks.
+        SticflowError: `ConfigInvalid` when there are fewer devices than ranks; `RankHostUnavailable`.
     """
     size = request.optimization.world_size or 1
     if world is not None:
@@ -64,42 +62,54 @@ def together(request: Request, reporter: Reporter, world: World | None) -> Itera
             yield made
 
 
-def join(rank: int, size: int, port: int, device: str) -> World:
-    """Meet the other ranks; rank 0 has made the store that `port` leads to."""
-    store = distributed.TCPStore(HOST, port, size, is_master=False, timeout=LONGEST_WAIT)
-    return _world(rank, size, store, device)
+def join(call: dict[str, Any]) -> World:
+    """Meet the other ranks; `call` names the rank, their number, and where rank 0 has made the store."""
+    store = distributed.TCPStore(
+        call["address"], call["port"], call["size"], is_master=False, timeout=LONGEST_WAIT
+    )
+    return _world(call, store)
 
 
 class _Ranks:
     def __init__(self, request: Request, reporter: Reporter, size: int) -> None:
         self._reporter = reporter
         self._size = size
-        self._device = resolve_device(request.model.device).type
-        _require_devices(self._device, size)
-        # Bound here, because the store's own socket would listen to the whole network.
+        self._failing = threading.Lock()
+        self._is_over = False
+        device = resolve_device(request.model.device).type
+        hosts = request.optimization.hosts
+        num_on_a_host = size // (1 if hosts is None else 1 + len(hosts.addresses))
+        require_devices(device, num_on_a_host)
+        self._hosts = RankHosts(hosts, on_failure=self._fail)
+        address = self._hosts.own_address or LOOPBACK
+        # Bound here, because the store's own socket would listen to every network.
         listener = socket.socket()
-        listener.bind((HOST, 0))
+        listener.bind((address, 0))
         listener.listen(size)
-        self._port = listener.getsockname()[1]
+        self._call = {
+            "rank": 0,
+            "size": size,
+            "address": address,
+            "port": listener.getsockname()[1],
+            "device": device,
+            "request": request.model_dump(mode="json", exclude_unset=True),
+        }
         self._store = distributed.TCPStore(
-            HOST,
-            self._port,
+            address,
+            self._call["port"],
             size,
             is_master=True,
             wait_for_workers=False,
             timeout=LONGEST_WAIT,
             master_listen_fd=listener.detach(),
         )
-        self._failing = threading.Lock()
-        self._is_over = False
-        self._processes = [self._start(request, rank) for rank in range(1, size)]
-        for rank, process in enumerate(self._processes, start=1):
-            threading.Thread(
-                target=self._watch, args=(rank, process), name=f"rank {rank}", daemon=True
-            ).start()
+        self._local = RankProcesses(
+            range(1, num_on_a_host), self._call, first_device=1, on_death=self._on_death
+        )
+        self._hosts.start(self._call, num_on_a_host)
 
     def __enter__(self) -> World:
-        return _world(0, self._size, self._store, self._device)
+        return _world(self._call, self._store)
 
     def __exit__(
         self,
@@ -112,110 +122,64 @@ class _Ranks:
             threading.Event().wait(SECONDS_FOR_THE_CAUSE)
         with self._failing:
             self._is_over = True
-        self._end(0 if error is not None else SECONDS_TO_LEAVE)
+        self._hosts.end(is_done=error is None)
+        self._local.end(0 if error is not None else SECONDS_TO_LEAVE)
         if error is None:
             distributed.destroy_process_group()
 
-    def _start(self, request: Request, rank: int) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "PYTHONPATH": _with_our_package()}
-        if self._device == "cuda":
-            # A rank sees its own device only, so that "the device" means the same in every process.
-            environment["CUDA_VISIBLE_DEVICES"] = _visible_devices()[rank]
-        process = subprocess.Popen(
-            [sys.executable, "-m", "sticflow_ml.rank"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-        )
-        call = {
-            "rank": rank,
-            "size": self._size,
-            "port": self._port,
-            "device": self._device,
-            "request": request.model_dump(mode="json", exclude_unset=True),
-        }
-        assert process.stdin is not None
-        process.stdin.write(json.dumps(call).encode() + b"\n")
-        process.stdin.flush()
-        return process
+    def _on_death(self, death: Death) -> None:
+        self._fail(death_of(death, self._size))
 
-    def _watch(self, rank: int, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdout is not None
-        said = process.stdout.read()
-        code = process.wait()
+    def _fail(self, error: SticflowError) -> None:
         with self._failing:
-            if self._is_over or code == 0:
+            if self._is_over:
                 return
-            self._reporter.error(_reason(rank, self._size, code, said))
-            for other in self._processes:
-                other.kill()
+            self._reporter.error(error)
+            self._local.kill()
             # Rank 0 waits inside the library, where no exception reaches it.
             os._exit(EXIT_FAILED)
 
-    def _end(self, seconds: float) -> None:
-        for process in self._processes:
-            assert process.stdin is not None
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(seconds)
-            process.kill()
-            process.wait()
-            process.stdin.close()
 
-
-def _world(rank: int, size: int, store: distributed.Store, device: str) -> World:
-    if sys.platform == "linux":
+def _world(call: dict[str, Any], store: distributed.Store) -> World:
+    interface = interface_of(_own_address(call["address"], call["port"]))
+    if interface is not None:
         # Else gloo listens on whatever address the name of this host stands for.
-        os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo")
+        os.environ.setdefault("GLOO_SOCKET_IFNAME", interface)
+        if interface != "lo":
+            os.environ.setdefault("NCCL_SOCKET_IFNAME", interface)
     distributed.init_process_group(
-        "nccl" if device == "cuda" else "gloo",
+        "nccl" if call["device"] == "cuda" else "gloo",
         store=distributed.PrefixStore("group", store),
-        rank=rank,
-        world_size=size,
+        rank=call["rank"],
+        world_size=call["size"],
         timeout=LONGEST_WAIT,
     )
-    return World(rank, size, distributed.PrefixStore("values", store))
+    return World(call["rank"], call["size"], distributed.PrefixStore("values", store))
 
 
-def _reason(rank: int, size: int, code: int, said: bytes) -> SticflowError:
+def _own_address(address: str, port: int) -> str:
+    """Address of this host on the way to rank 0; nothing is sent."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as towards:
+        towards.connect((address, port))
+        return towards.getsockname()[0]
+
+
+def death_of(death: Death, size: int, host: str | None = None) -> SticflowError:
     """Why a rank ended: in its own words, where it had time for them."""
-    for line in said.splitlines():
-        with contextlib.suppress(ValueError, KeyError, TypeError):
-            error: dict[str, Any] = json.loads(line)
-            return SticflowError(
-                error["code"], f"Rank {rank} of {size}: {error['message']}", **error["details"]
-            )
+    where = "" if host is None else f" on {host}"
+    words = death.words()
+    if words is not None:
+        message = f"Rank {death.rank} of {size}{where}: {words['message']}"
+        return SticflowError(words["code"], message, **words["details"])
+    code = death.exit_code
     how = f"{signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     return SticflowError(
         "RankDied",
-        f"Expected all {size} ranks of the training to last to its end, but rank {rank} ended with "
-        f"{how}. The others were ended too; the work goes on from the last checkpoint. If it comes "
-        "again, see the log of the model process and the memory of this host, or set world_size "
-        "lower.",
-        rank=rank,
+        f"Expected all {size} ranks of the training to last to its end, but rank {death.rank}{where} ended "
+        f"with {how}. The others were ended too; the work goes on from the last checkpoint. If it comes "
+        "again, see the log of its process and the memory of its host, or set world_size lower.",
+        rank=death.rank,
         world_size=size,
         exit_code=code,
+        **({} if host is None else {"host": host}),
     )
-
-
-def _require_devices(device: str, size: int) -> None:
-    if device != "cuda" or torch.cuda.device_count() >= size:
-        return
-    raise SticflowError(
-        "ConfigInvalid",
-        f"Expected {size} CUDA devices because world_size is {size}, found "
-        f"{torch.cuda.device_count()}. Set world_size to what this host has.",
-        num_devices=torch.cuda.device_count(),
-    )
-
-
-def _visible_devices() -> list[str]:
-    named = os.environ.get("CUDA_VISIBLE_DEVICES")
-    if named is None:
-        return [str(index) for index in range(torch.cuda.device_count())]
-    return [name.strip() for name in named.split(",")]
-
-
-def _with_our_package() -> str:
-    ours = str(Path(__file__).parents[1])
-    others = os.environ.get("PYTHONPATH", "").split(os.pathsep)
-    return os.pathsep.join([ours, *(other for other in others if other not in ("", ours))])

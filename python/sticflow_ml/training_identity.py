@@ -22,7 +22,7 @@ def identity_of(request: TrainRequest, data_path: Path) -> dict[str, Any]:
     many ranks share the work changes only the rounding, so that others may go on with a checkpoint.
     """
     settings = request.model_dump(mode="json", exclude=_WHERE | _PATHS, exclude_unset=True)
-    for name in ("world_size", "parallelism"):
+    for name in ("world_size", "parallelism", "hosts"):
         settings["optimization"].pop(name, None)
     infused = getattr(request, "infused", None)
     if infused is not None:

@@ -143,10 +143,10 @@ def test_the_death_of_the_first_rank_leaves_no_other_behind(request_for) -> None
 def test_more_ranks_than_devices_is_refused_with_what_there_is(
     request_for, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from sticflow_ml.ranks import _require_devices
+    from sticflow_ml.rank_processes import require_devices
 
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
 
-    _require_devices("cuda", 3)
+    require_devices("cuda", 3)
     with pytest.raises(Exception, match="found 3"):
-        _require_devices("cuda", 4)
+        require_devices("cuda", 4)

@@ -167,6 +167,25 @@ describe('trainPreference', () => {
     expect(await gpu.activities.trainPreference(subject)).toEqual(alone);
   });
 
+  it('makes the same adapter on several hosts, which are told where their key is', async () => {
+    const gpu = await gpuWorkspace();
+    const alone = await gpu.activities.trainPreference(await pairsOf(gpu));
+    const hosts = ['10.0.0.2:29400'];
+
+    const subject = await pairsOf(gpu, { preference_training: { world_size: 2, hosts } });
+    const other = await pairsOf(gpu, {
+      preference_training: { world_size: 2, hosts, learning_rate: 1e-6 },
+    });
+
+    expect(await gpu.activities.trainPreference(subject)).toEqual(alone);
+    const { adapter } = await gpu.activities.trainPreference(other);
+    expect(await madeFrom(gpu, adapter)).toMatchObject({
+      optimization: {
+        hosts: { addresses: hosts, key_path: join(gpu.deps.workspace, 'ranks.key') },
+      },
+    });
+  });
+
   it('makes the same adapter with image features on disk', async () => {
     const gpu = await gpuWorkspace();
     const alone = await gpu.activities.trainPreference(await pairsOf(gpu));
