@@ -18,6 +18,49 @@ from transformers.cache_utils import DynamicLayer
 
 # Shape suffixes: A position axes, B rows, T columns
 
+# Columns that are allocated ahead: a copy of the cache every so many tokens instead of every one.
+NUM_COLUMNS_AHEAD = 64
+
+
+class RoomyLayer(DynamicLayer):
+    """Keys and values with room behind them, so that a new token is written in place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._room: tuple[torch.Tensor, torch.Tensor] | None = None
+        # What `update` has returned; whoever has put other tensors in their place has made their own.
+        self._shown: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    def update(
+        self, key_states: torch.Tensor, value_states: torch.Tensor, *args: object, **kwargs: object
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Append the keys and values of new columns (B, heads, T, size); return those of all columns."""
+        if self.get_seq_length() == 0:
+            # Prompts are read once, and what is behind them is of other rows.
+            return super().update(key_states, value_states, *args, **kwargs)
+        length, added = self.get_seq_length(), key_states.shape[2]
+        if not self._has_room(length + added):
+            self._room = (_with_room(self.keys, added), _with_room(self.values, added))
+        assert self._room is not None
+        for room, states in zip(self._room, (key_states, value_states), strict=True):
+            room[:, :, length : length + added] = states
+        self.keys, self.values = (room[:, :, : length + added] for room in self._room)
+        self._shown = (self.keys, self.values)
+        return self._shown
+
+    def _has_room(self, length: int) -> bool:
+        if self._room is None or self._shown is None:
+            return False
+        is_ours = self.keys is self._shown[0] and self.values is self._shown[1]
+        return is_ours and length <= self._room[0].shape[2]
+
+
+def _with_room(states: torch.Tensor, added: int) -> torch.Tensor:
+    num_rows, num_heads, length, size = states.shape
+    room = states.new_empty(num_rows, num_heads, length + added + NUM_COLUMNS_AHEAD, size)
+    room[:, :, :length] = states
+    return room
+
 
 @dataclass
 class CachedRows:
@@ -58,12 +101,16 @@ class CachedRows:
 
 def new_cache(model: PreTrainedModel) -> DynamicCache:
     """Return an empty cache with the kinds of layers that the model's configuration asks for."""
-    return DynamicCache(config=model.config.get_text_config(decoder=True))
+    cache = DynamicCache(config=model.config.get_text_config(decoder=True))
+    cache.layers = [
+        RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers
+    ]
+    return cache
 
 
 def can_join(cache: DynamicCache) -> bool:
     """True when every layer keeps all tokens: no sliding windows, no recurrent state."""
-    return all(type(layer) is DynamicLayer for layer in cache.layers)
+    return all(type(layer) in (DynamicLayer, RoomyLayer) for layer in cache.layers)
 
 
 def _left(mask_BT: torch.Tensor, length: int) -> torch.Tensor:

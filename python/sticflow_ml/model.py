@@ -72,11 +72,13 @@ class LoadedModel:
         on_device = {name: value.to(self.device) for name, value in inputs.items()}
         # The tower is not trained: without dropout, its features are those of every epoch and request.
         was_training = self.model.training
-        self.model.eval()
+        if was_training:  # else it would cost a tenth of writing texts
+            self.model.eval()
         try:
             encoded = self.model.get_image_features(**on_device, return_dict=True)
         finally:
-            self.model.train(was_training)
+            if was_training:
+                self.model.train()
         return torch.cat(list(encoded.pooler_output), dim=0)
 
     @torch.no_grad()
