@@ -18,13 +18,13 @@ import {
   REPORT_LIMITS,
   type ReportInput,
   type ReportRound,
-  type TrainingRow,
 } from '../report/input.ts';
 import type { Store } from '../store/store.ts';
 import { collected } from './collected.ts';
 import type { ActivityDependencies } from './context.ts';
 import { readRunConfig } from './prepare-run.ts';
 import { inputsOf, lineageOf } from './report-lineage.ts';
+import { trainingsOf } from './report-training.ts';
 import { bootstrap, readItems } from './scoring.ts';
 import { thumbnail } from './thumbnail.ts';
 
@@ -94,28 +94,12 @@ async function roundOf(store: Store, result: RoundResult): Promise<ReportRound> 
     result,
     scores,
     comparisons,
-    training: {
-      ...(await curve(store, result, 'preference_training')),
-      ...(await curve(store, result, 'infused_training')),
-    },
+    ...(await trainingsOf(store, result)),
     pairs: pairs === undefined ? [] : await pairSamples(store, result, pairs),
     num_pairs: pairs?.num_records ?? 0,
     dropped: pairs === undefined ? {} : await droppedByReason(store, pairs),
     item_changes: await changes(store, result),
   };
-}
-
-const MetricsLine = z.record(z.string(), z.number());
-
-async function curve(
-  store: Store,
-  { artifacts }: RoundResult,
-  stage: 'preference_training' | 'infused_training',
-): Promise<Partial<Record<typeof stage, TrainingRow[]>>> {
-  const adapter = artifacts[`adapter_${stage}`];
-  if (adapter === undefined) return {};
-  const lines = await collected(store.readLines(adapter, 'metrics.jsonl', MetricsLine));
-  return { [stage]: lines.map(({ step, ...values }) => ({ step: step ?? 0, values })) };
 }
 
 async function droppedByReason(store: Store, pairs: ArtifactRef): Promise<Record<string, number>> {

@@ -154,7 +154,7 @@ async function trained(
         training: {
           ...knobs,
           ...(finetuning === 'full' ? { finetuning } : { lora: varied(lora) }),
-          ...(batching === 'by_length' ? { batching } : {}),
+          ...(batching === undefined || batching === 'shuffled' ? {} : { batching }),
           ...decided.loss,
         },
         ...decided.beside,

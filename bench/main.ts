@@ -6,11 +6,12 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { durability } from './durability.ts';
 import { orchestration } from './orchestration.ts';
-import { dpoStep, evaluation, generate } from './python-benches.ts';
+import { dpoStep, evaluation, generate, infusedStep } from './python-benches.ts';
 import type { Bench } from './result.ts';
 
 const BENCHES: Readonly<Record<string, Bench>> = {
   'dpo-step': dpoStep,
+  'infused-step': infusedStep,
   generate,
   eval: evaluation,
   orchestration,
@@ -20,6 +21,7 @@ const BENCHES: Readonly<Record<string, Bench>> = {
 const USAGE = `usage: npm run -s bench -- NAME [--json] [--out FILE] [OPTIONS]
 
   dpo-step       a preference step beside TRL's DPOTrainer          --family llava|llava_next --rounds N ...
+  infused-step   a packed step beside padded rows                    --micro-batch N --longest N ...
   generate       descriptions a second beside a batch-1 loop         --family llava|llava_next|scenes --images N ...
   eval           evaluation beside one question at a time           --images N ...
   orchestration  wall time of a run over the sum of its model work   --config NAME --set key=value ...

@@ -26,6 +26,10 @@ export const dpoStep: Bench = async (options) => {
   return await pythonBench('dpo_step', join(PEERS, 'bin', 'python'), options);
 };
 
+/** A packed step over infused examples beside padded rows. */
+export const infusedStep: Bench = (options) =>
+  pythonBench('infused_step', join(OURS, 'bin', 'python'), options);
+
 /** Descriptions a second beside a loop of `generate`. */
 export const generate: Bench = (options) =>
   pythonBench('generation', join(OURS, 'bin', 'python'), options);

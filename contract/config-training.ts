@@ -164,6 +164,12 @@ export const InfusedTrainingConfig = z.strictObject({
   learning_rate: z.number().positive().default(2e-5).describe('STIC code finetune_lora.sh:30'),
   global_batch_size: z.int().min(1).default(64).describe('published trainer_state.json fits 64'),
   ...shared,
+  batching: z
+    .enum(['shuffled', 'by_length', 'packed'])
+    .optional()
+    .describe(
+      'by_length = as in preference_training; packed = the examples of a micro-batch lie in one row, each blind to the others, with no padding; absent = shuffled',
+    ),
 });
 export type InfusedTrainingConfig = z.infer<typeof InfusedTrainingConfig>;
 

@@ -25,7 +25,7 @@ export const OptimizationSpec = z.strictObject({
   max_grad_norm: z.number().positive(),
   max_length: z.int().nullable(),
   gradient_checkpointing: z.union([z.boolean(), z.literal('auto')]),
-  batching: z.enum(['shuffled', 'by_length']).optional(),
+  batching: z.enum(['shuffled', 'by_length', 'packed']).optional(),
   world_size: z.int().min(1).optional(),
   hosts: Hosts.optional(),
   parallelism: z.enum(['data', 'sharded']).optional(),

@@ -31,7 +31,7 @@ export async function renderReport(given: ReportInput): Promise<string> {
     children: (
       <>
         <Results input={input} charts={drawings.measures} />
-        <Training charts={drawings.training} numRounds={input.rounds.length} />
+        <Training charts={drawings.training} rounds={input.rounds} />
         <Pairs input={input} />
         <Changes input={input} />
         <LeftOut input={input} />

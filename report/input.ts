@@ -38,6 +38,20 @@ interface TrainingCurves {
   readonly infused_training?: readonly TrainingRow[];
 }
 
+/** What `training.json` says about how a training was computed. */
+export interface TrainingFacts {
+  readonly forward?: string | undefined;
+  readonly forward_reason?: string | undefined;
+  readonly packed?: boolean | undefined;
+  readonly packed_reason?: string | undefined;
+  readonly quantization?: string | undefined;
+  readonly finetuning?: string | null | undefined;
+  readonly world_size?: number | undefined;
+  readonly deviations?:
+    | readonly { readonly name: string; readonly step: number; readonly micro_batch_size: number }[]
+    | undefined;
+}
+
 export interface PairSample {
   readonly pair: PreferencePair;
   /** null when the image could not be read. */
@@ -76,6 +90,8 @@ export interface ReportRound {
   readonly scores: readonly PolicyScores[];
   readonly comparisons: readonly PolicyComparison[];
   readonly training: TrainingCurves;
+  /** Of the trainings that are done. */
+  readonly training_facts?: Partial<Record<keyof TrainingCurves, TrainingFacts>>;
   readonly pairs: readonly PairSample[];
   /** All pairs of the round that were kept, of which `pairs` is a sample. */
   readonly num_pairs: number;

@@ -279,7 +279,7 @@ class OptimizationSpec(BaseModel):
     max_grad_norm: Annotated[StrictFloat, Field(gt=0.0)]
     max_length: StrictInt | None
     gradient_checkpointing: StrictBool | Literal["auto"]
-    batching: Literal["shuffled", "by_length"] | None = None
+    batching: Literal["shuffled", "by_length", "packed"] | None = None
     world_size: Annotated[StrictInt | None, Field(ge=1)] = None
     hosts: Hosts | None = None
     parallelism: Literal["data", "sharded"] | None = None

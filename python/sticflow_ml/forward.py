@@ -96,7 +96,7 @@ def probe_sharing(loaded: LoadedModel, row: Row, image: ProcessedImage) -> Shari
     """
     if not loaded.encodes_images_apart:
         return Sharing(False, f"{type(loaded.model).__name__} takes no encoded images")
-    window = _attention_window(loaded)
+    window = attention_window(loaded)
     if window is not None:
         return Sharing(False, f"its attention reaches back over a window of {window} tokens only")
     was_training = loaded.model.training
@@ -124,7 +124,7 @@ def probe_sharing(loaded: LoadedModel, row: Row, image: ProcessedImage) -> Shari
     )
 
 
-def _attention_window(loaded: LoadedModel) -> int | None:
+def attention_window(loaded: LoadedModel) -> int | None:
     """Tokens that a layer may look back; None where every layer sees all.
 
     Asked of the configuration because the row at hand may be shorter than the window, and a mask of

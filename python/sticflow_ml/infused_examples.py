@@ -10,8 +10,10 @@ import torch
 
 from sticflow_ml.contract import InfusedExample
 from sticflow_ml.forward import score
+from sticflow_ml.images import ProcessedImage
 from sticflow_ml.lines import read_records
 from sticflow_ml.losses import GlobalBatch, answer_loss
+from sticflow_ml.packing import Packing, pack, probe_packing
 from sticflow_ml.preparation import keep_fitting, prepare
 from sticflow_ml.shared_prefix import Row, lay_out
 from sticflow_ml.training import Training, require_one_image
@@ -53,6 +55,8 @@ def open_examples(
     objective = Examples(
         training, [examples[place] for place in kept], [lines[place] for place in kept]
     )
+    if training.request.optimization.batching == "packed":
+        facts |= objective.try_packing()
     return objective, facts
 
 
@@ -70,6 +74,23 @@ class Examples:
         self.example_ids = [example.example_id for example in examples]
         self.num_tokens = [line["num_tokens"] for line in lines]
         self.num_target_tokens = [line["num_target_tokens"] for line in lines]
+        self._is_packed = False
+
+    def try_packing(self) -> dict[str, Any]:
+        """Pack micro-batches from here on, where the family allows it; return what training.json says."""
+        by_length = sorted(range(len(self._examples)), key=lambda place: self.num_tokens[place])
+        shortest = [self._examples[place] for place in by_length[:2]]
+        rows, images = self._rows(shortest)
+        if len(shortest) < 2:
+            found = Packing(False, "there is one example only")
+        else:
+            found = probe_packing(self._training.loaded, rows, images)
+        self._is_packed = found.is_packed
+        if not found.is_packed:
+            self._training.workplace.reporter.notice(
+                "not_packed", f"examples are padded instead: {found.reason}"
+            )
+        return {"packed": found.is_packed, "packed_reason": found.reason}
 
     def loss(
         self, model: torch.nn.Module, places: list[int], batch: GlobalBatch
@@ -79,13 +100,22 @@ class Examples:
         return answer_loss(logps_BN[is_learnt_BN], batch=batch), {}
 
     def logps(self, model: torch.nn.Module, places: list[int]) -> tuple[torch.Tensor, torch.Tensor]:
-        """Log-probabilities (B, N) of the answer tokens, and which of them there are."""
+        """Log-probabilities (B, N) of the answer tokens, and which of them there are; packed, B is 1."""
         examples = [self._examples[place] for place in places]
         loaded = self._training.loaded
-        rows = [_row(self._training, example) for example in examples]
-        images = [self._training.images.get(example.images[0]) for example in examples]
-        tensors = lay_out(rows, pad_token_id=loaded.chat.pad_token_id).to(loaded.device)
-        return score(model, loaded, tensors, images), tensors.completion_BN == 0
+        rows, images = self._rows(examples)
+        if self._is_packed and len(rows) > 1:
+            tensors = pack(rows)
+        else:
+            tensors = lay_out(rows, pad_token_id=loaded.chat.pad_token_id)
+        tensors = tensors.to(loaded.device)
+        return score(model, loaded, tensors, images), tensors.completion_BN >= 0
+
+    def _rows(self, examples: Sequence[InfusedExample]) -> tuple[list[Row], list[ProcessedImage]]:
+        return (
+            [_row(self._training, example) for example in examples],
+            [self._training.images.get(example.images[0]) for example in examples],
+        )
 
 
 def _measured(training: Training, example: InfusedExample) -> dict[str, Any]:

@@ -90,7 +90,7 @@ def lay_out(rows: list[Row], *, pad_token_id: int) -> Rows:
         [row.prompt_ids + [token for one in row.completions for token in one] for row in rows],
         pad_token_id,
     )
-    positions = [_positions(row) for row in rows]
+    positions = [positions_of(row) for row in rows]
     length = ids_BT.shape[1]
     positions_ABT = torch.stack(
         [
@@ -99,12 +99,12 @@ def lay_out(rows: list[Row], *, pad_token_id: int) -> Rows:
         ],
         dim=1,
     )
-    scored = [_scored(row) for row in rows]
+    scored = [scored_of(row) for row in rows]
     has_one_completion = all(len(row.completions) == 1 for row in rows)
     return Rows(
         input_ids_BT=ids_BT,
         positions_ABT=positions_ABT,
-        mask=(segments_BT != PADDING).long() if has_one_completion else _tree_mask(segments_BT),
+        mask=(segments_BT != PADDING).long() if has_one_completion else tree_mask(segments_BT),
         predict_BN=_padded([[place for place, _, _ in row] for row in scored], 0),
         targets_BN=_padded([[target for _, target, _ in row] for row in scored], 0),
         completion_BN=_padded([[completion for _, _, completion in row] for row in scored], -1),
@@ -112,7 +112,7 @@ def lay_out(rows: list[Row], *, pad_token_id: int) -> Rows:
     )
 
 
-def _tree_mask(segments_BT: torch.Tensor) -> torch.Tensor:
+def tree_mask(segments_BT: torch.Tensor) -> torch.Tensor:
     """Who sees whom: (B, 1, query T, key T), true = visible.
 
     A padded place sees itself, because softmax over nothing is NaN.
@@ -131,7 +131,8 @@ def _segments(row: Row) -> list[int]:
     ]
 
 
-def _positions(row: Row) -> torch.Tensor:
+def positions_of(row: Row) -> torch.Tensor:
+    """Positions (A, T) of a row; they restart behind the prompt for every completion."""
     first = int(row.prompt_positions_AT.max()) + 1
     num_axes = row.prompt_positions_AT.shape[0]
     restarted = [
@@ -141,8 +142,8 @@ def _positions(row: Row) -> torch.Tensor:
     return torch.cat([row.prompt_positions_AT, *restarted], dim=1)
 
 
-def _scored(row: Row) -> list[tuple[int, int, int]]:
-    """(place that predicts, target token, completion) of every trained token."""
+def scored_of(row: Row) -> list[tuple[int, int, int]]:
+    """(Place that predicts, target token, completion) of every trained token."""
     scored: list[tuple[int, int, int]] = []
     start = len(row.prompt_ids)
     for number, completion in enumerate(row.completions):

@@ -276,7 +276,7 @@ def _report(facts: dict[str, Any], reporter: Reporter) -> None:
             "num_steps": facts["num_steps"],
             "num_dropped_over_length": len(facts["dropped_over_length"]),
             "num_deviations": len(facts["deviations"]),
-            **{name: facts[name] for name in ("forward",) if name in facts},
+            **{name: facts[name] for name in ("forward", "packed") if name in facts},
             **{name: last[name] for name in ("loss", "rewards/accuracies") if name in last},
         },
     )

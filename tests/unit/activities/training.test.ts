@@ -1,40 +1,12 @@
-import { appendFile, readFile } from 'node:fs/promises';
+import { appendFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MockActivityEnvironment } from '@temporalio/testing';
 import { describe, expect, it } from 'vitest';
-import { z } from 'zod';
 import { readRunConfig } from '../../../activities/prepare-run.ts';
-import type { ArtifactRef } from '../../../contract/artifact.ts';
 import type { ExperimentConfigInput } from '../../../contract/config.ts';
-import type { Policy } from '../../../contract/status.ts';
 import { seedFor } from '../../../store/random.ts';
-import { type GpuWorkspace, gpuWorkspace } from './gpu-workspace.ts';
-
-interface Subject {
-  readonly config: ArtifactRef;
-  readonly round: number;
-  readonly policy: Policy;
-  readonly preference_pairs: ArtifactRef;
-}
-
-/** Three pairs whose images lie in an images artifact. */
-async function pairsOf(
-  { activities, artifact, config }: GpuWorkspace,
-  knobs: Partial<ExperimentConfigInput> = {},
-): Promise<Subject> {
-  const ref = await config(knobs);
-  const { model } = await activities.resolveModel({ config: ref });
-  const images = await artifact('images', 'images.jsonl', [{ image: 1 }]);
-  const preference_pairs = await artifact('preference_pairs', 'pairs.jsonl', [1, 2, 3], [images]);
-  return { config: ref, round: 1, policy: { model, adapter: null }, preference_pairs };
-}
-
-/** What the fake process was told to train with. */
-async function madeFrom({ deps }: GpuWorkspace, adapter: ArtifactRef): Promise<unknown> {
-  const path = join(deps.store.directory(adapter), 'training.json');
-  const Facts = z.object({ made_from: z.json() });
-  return Facts.parse(JSON.parse(await readFile(path, 'utf8'))).made_from;
-}
+import { gpuWorkspace } from './gpu-workspace.ts';
+import { madeFrom, pairsOf } from './trained-adapter.ts';
 
 describe('trainPreference', () => {
   it('publishes the adapter with the figures of its training', async () => {
@@ -251,34 +223,5 @@ describe('trainPreference of single-stage', () => {
     );
     const unasked = gpu.activities.trainPreference({ ...(await pairsOf(gpu)), infused_examples });
     await expect(unasked).rejects.toMatchObject({ type: 'ConfigInvalid' });
-  });
-});
-
-describe('trainInfused', () => {
-  it('continues the adapter of the policy', async () => {
-    const gpu = await gpuWorkspace();
-    const { policy, ...subject } = await pairsOf(gpu);
-    const { adapter: stage1 } = await gpu.activities.trainPreference({ policy, ...subject });
-    const instructions = await gpu.artifact('instructions', 'instructions.jsonl', [{ image: 1 }]);
-    const infused_examples = await gpu.artifact(
-      'infused_examples',
-      'examples.jsonl',
-      [1, 2],
-      [instructions],
-    );
-
-    const { adapter, summary } = await gpu.activities.trainInfused({
-      config: subject.config,
-      round: 1,
-      policy: { ...policy, adapter: stage1 },
-      infused_examples,
-    });
-
-    expect(summary).toMatchObject({ num_examples: 2 });
-    expect(await madeFrom(gpu, adapter)).toMatchObject({
-      command: 'train_infused',
-      adapter: stage1.sha256,
-      optimization: { seed: seedFor(0, 1, 'infused_training'), learning_rate: 2e-5 },
-    });
   });
 });

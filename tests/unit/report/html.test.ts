@@ -42,6 +42,48 @@ describe('the page of a finished run', async () => {
     }
   });
 
+  it('says nothing of how trainings were computed where that was as usual', () => {
+    expect(html).not.toContain('<ul class="notes">');
+  });
+
+  it('names what was computed otherwise: passes, padding, memory, bits, devices', async () => {
+    const run = await finishedRun(2);
+    const rounds = run.rounds.map((round, index) => ({
+      ...round,
+      training_facts:
+        index === 0
+          ? { preference_training: { forward: 'shared_prefix' } }
+          : {
+              preference_training: {
+                forward: 'two_passes',
+                forward_reason: 'its attention reaches back over a window of <64> tokens only',
+                quantization: 'nf4',
+                world_size: 4,
+                deviations: [{ name: 'micro_batch_halved', step: 3, micro_batch_size: 2 }],
+              },
+              infused_training: {
+                packed: false,
+                packed_reason: 'Some takes no encoded images',
+                finetuning: 'full',
+              },
+            },
+    }));
+
+    const page = textOf(await renderReport({ ...run, rounds }));
+
+    expect(page).not.toContain('Round 1, preference training:');
+    for (const note of [
+      'preference training: prompt and image were computed for each text of a pair, not once for both (its attention reaches back over a window of <64> tokens only).',
+      'preference training: memory did not suffice in step 3; from there on 2 at once.',
+      'preference training: the base had 4 bits (nf4).',
+      'preference training: 4 devices trained together.',
+      'infused training: examples were padded, not packed (Some takes no encoded images).',
+      'infused training: the language model itself was trained.',
+    ]) {
+      expect(page).toContain(`Round 2, ${note}`);
+    }
+  });
+
   it('shows pairs with both images, marked differences and provenance', () => {
     expect(html).toContain('<mark>is a small green circle</mark>');
     expect(html).toContain('<mark>are two yellow triangles</mark>');

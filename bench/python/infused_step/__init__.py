@@ -1,0 +1,1 @@
+"""A step over infused examples: packed, beside padded rows."""
