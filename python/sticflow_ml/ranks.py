@@ -78,7 +78,14 @@ class _Ranks:
         self._is_over = False
         device = resolve_device(request.model.device).type
         hosts = request.optimization.hosts
-        num_on_a_host = size // (1 if hosts is None else 1 + len(hosts.addresses))
+        num_hosts = 1 if hosts is None else 1 + len(hosts.addresses)
+        if size % num_hosts > 0:
+            raise SticflowError(
+                "ConfigInvalid",
+                f"Expected as many ranks on each of {num_hosts} hosts, got {size} in all. Set world_size to a "
+                "multiple of the number of hosts.",
+            )
+        num_on_a_host = size // num_hosts
         require_devices(device, num_on_a_host)
         self._hosts = RankHosts(hosts, on_failure=self._fail)
         address = self._hosts.own_address or LOOPBACK

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import time
@@ -138,6 +139,34 @@ def test_a_host_that_dies_is_named_and_one_that_comes_back_goes_on(
     whole = request_for("whole", save_steps=1)
     trained(with_ranks(whole, 2))
     assert output_hashes(Path(request["work_dir"])) == output_hashes(Path(whole["work_dir"]))
+
+
+@pytest.mark.slow
+def test_hosts_stop_after_the_same_step_when_the_first_is_asked_to(
+    request_for, key: Path, log: Path
+) -> None:
+    stopped = request_for("stopped", save_steps=100)
+    with rank_host(key, log) as host:
+        with ModelProcess.fork() as process:
+            process.send(on_hosts(stopped, 2, key, host.address))
+            process.until("metric", timeout_seconds=LONGEST_START_SECONDS)
+            os.killpg(process.pid, signal.SIGTERM)  # as a worker does; the other host gets none
+            process.until("result", "error")
+            assert process.exit_code() == 75
+        assert len(list((Path(stopped["work_dir"]) / "checkpoints").iterdir())) == 1
+        process = trained(on_hosts(stopped, 2, key, host.address, attempt=2))
+
+    assert "resumed" in process.named("notice")
+    whole = request_for("whole", save_steps=100)
+    trained(with_ranks(whole, 2))
+    assert output_hashes(Path(stopped["work_dir"])) == output_hashes(Path(whole["work_dir"]))
+
+
+def test_ranks_that_cannot_be_shared_evenly_are_refused(request_for, key: Path) -> None:
+    error = _refused(on_hosts(request_for("work"), 3, key, "127.0.0.2:1"))
+
+    assert error["code"] == "ConfigInvalid"
+    assert "multiple" in error["message"]
 
 
 @pytest.mark.slow
