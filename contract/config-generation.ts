@@ -14,11 +14,11 @@ const GenerationFields = z.strictObject({
   top_p: z.number().gt(0).max(1).nullable().default(null).describe('STIC code: none'),
   max_new_tokens: z.int().min(1).max(8192).default(1024).describe('STIC code generate_pref.py:154'),
   batch_size: z
-    .int()
-    .min(1)
-    .max(1024)
+    .union([z.int().min(1).max(1024), z.literal('auto')])
     .default(8)
-    .describe('engine hf: rows in one forward pass; cut at fixed positions, part of exactness'),
+    .describe(
+      'engine hf: rows in one forward pass; cut at fixed positions, part of exactness. auto = as many as fit into the memory that is free, at most 64',
+    ),
   shard_size: z.int().min(1).max(100_000).default(256).describe('items of one generation activity'),
   max_parallel_shards: z.int().min(1).max(500).default(16).describe('fan-out width of a stage'),
 });

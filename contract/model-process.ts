@@ -52,7 +52,9 @@ export const GenerateRequest = z.strictObject({
   engine: z.discriminatedUnion('name', [HfEngine, OpenAiEngine, VllmEngine]),
   requests_path: Path,
   image_roots: ImageRoots,
-  batch_size: z.int().min(1).describe('of engine hf'),
+  batch_size: z
+    .union([z.int().min(1), z.literal('auto')])
+    .describe('of engine hf; auto = as many rows as fit'),
 });
 export type GenerateRequest = z.infer<typeof GenerateRequest>;
 

@@ -30,6 +30,15 @@ class ModelProcessContract(RootModel[Any]):
     ]
 
 
+class BatchSize(RootModel[StrictInt]):
+    model_config = ConfigDict(
+        frozen=True,
+    )
+    root: Annotated[
+        StrictInt, Field(description="of engine hf; auto = as many rows as fit", ge=1)
+    ]
+
+
 class HfEngine(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
@@ -930,7 +939,10 @@ class GenerateRequest(BaseModel):
         ),
     ]
     image_roots: ImageRoots
-    batch_size: Annotated[StrictInt, Field(description="of engine hf", ge=1)]
+    batch_size: Annotated[
+        BatchSize | Literal["auto"],
+        Field(description="of engine hf; auto = as many rows as fit"),
+    ]
 
 
 class TrainPreferenceRequest(BaseModel):

@@ -12,6 +12,8 @@ from sticflow_ml.errors import SticflowError
 # What fragmentation and a kernel's own buffers may take; a plan that needs more does not fit.
 USABLE_SHARE = 0.9
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
+CGROUP_USE = Path("/sys/fs/cgroup/memory.current")
+MEMORY_INFO = Path("/proc/meminfo")
 
 
 def resolve_device(name: str) -> torch.device:
@@ -41,6 +43,23 @@ def device_memory_bytes(device: torch.device) -> int:
     except OSError:  # no such kernel interface: nothing limits this process
         return physical
     return min(physical, int(limit)) if limit.isdigit() else physical
+
+
+def free_memory_bytes(device: torch.device) -> int:
+    """Bytes that nobody has taken yet, of the GPU or of what this host or its container gives."""
+    if device.type == "cuda":
+        # What torch keeps for itself is free to it as well.
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+        return torch.cuda.mem_get_info(device)[0] + kept
+    free = device_memory_bytes(device)
+    try:
+        lines = MEMORY_INFO.read_text().splitlines()
+        available = next(line for line in lines if line.startswith("MemAvailable:"))
+        free = min(free, int(available.split()[1]) * 1024)
+        free = min(free, device_memory_bytes(device) - int(CGROUP_USE.read_text()))
+    except (OSError, StopIteration):
+        pass  # no such kernel interface: the capacity is all that is known
+    return max(0, free)
 
 
 def device_name(device: torch.device) -> str:

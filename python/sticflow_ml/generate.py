@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 
+from sticflow_ml.batch_size import MAX_ROWS, rows_that_fit
 from sticflow_ml.contract import (
     GenerateRequest,
     Generation,
@@ -22,11 +23,13 @@ from sticflow_ml.contract import (
     UserMessage,
 )
 from sticflow_ml.decoding import Written, write_texts
+from sticflow_ml.devices import free_memory_bytes
 from sticflow_ml.errors import SticflowError
 from sticflow_ml.faults import Faults
 from sticflow_ml.generation_files import GenerationFiles, image_order
 from sticflow_ml.images import Images
 from sticflow_ml.lifeline import Lifeline
+from sticflow_ml.memory import dimensions
 from sticflow_ml.model import LoadedModel
 from sticflow_ml.prefill import Prompt
 from sticflow_ml.protocol import Reporter
@@ -47,11 +50,13 @@ def generate(
         SticflowError: `DataInvalid`, `ModelInvalid`, `OutOfMemory`, `DiskFull`.
         Stopped: SIGTERM came; whole batches are kept.
     """
+    quantization = request.model.quantization
     knobs = {
         "dtype": request.model.dtype,
         "num_threads": request.model.num_threads,
         "image_backend": request.model.image_backend,
-        "batch_size": request.batch_size,
+        "batch_size": _asked(request),
+        **({} if quantization is None else {"quantization": quantization}),
     }
     files = GenerationFiles(request, knobs, reporter=reporter)
     if not files.is_finished:
@@ -59,14 +64,16 @@ def generate(
     files.report()
 
 
-def plan_blocks(requests: list[GenerationRequest], batch_size: int) -> list[list[int]]:
-    """Cut the requests into blocks: a pure function of the file.
+def plan_blocks(
+    requests: list[GenerationRequest], batch_size: int | Literal["auto"]
+) -> list[list[int]]:
+    """Cut the requests into blocks: a pure function of the file, whatever the machine.
 
     Returns:
         Indices into `requests`, a list a block of `BATCHES_IN_A_BLOCK` batches.
     """
     order = image_order(requests)
-    size = batch_size * BATCHES_IN_A_BLOCK
+    size = BATCHES_IN_A_BLOCK * (MAX_ROWS if batch_size == "auto" else batch_size)
     return [order[start : start + size] for start in range(0, len(order), size)]
 
 
@@ -86,7 +93,7 @@ class _Run:
         self._requests = files.requests
         self._reporter = reporter
         self._lifeline = lifeline
-        self._blocks = plan_blocks(files.requests, request.batch_size)
+        self._blocks = plan_blocks(files.requests, _asked(request))
         self._deviations: list[dict[str, Any]] = []
 
     def write_all(self, warm: WarmPolicy) -> None:
@@ -121,11 +128,14 @@ class _Run:
         self, loaded: LoadedModel, images: Images, block: list[int], *, faults: Faults, done: int
     ) -> list[dict[str, Any]]:
         """Write one block; when memory does not suffice, anew with half the rows at a time."""
+        prompts = [self._prompt(loaded, images, self._requests[place]) for place in block]
+        asked = _asked(self._request)
+        most = self._as_many_as_fit(loaded, prompts) if asked == "auto" else asked
         for halvings in range(MAX_HALVINGS + 1):
-            max_rows = -(-self._request.batch_size // 2**halvings)
+            max_rows = -(-most // 2**halvings)
             try:
                 faults.reach("generate.memory")
-                return self._write_rows(loaded, images, block, max_rows=max_rows, done=done)
+                return self._write_rows(loaded, block, prompts, max_rows=max_rows, done=done)
             except torch.OutOfMemoryError as error:
                 torch.cuda.empty_cache()
                 if halvings == MAX_HALVINGS or max_rows == 1:
@@ -143,11 +153,27 @@ class _Run:
             )
         raise AssertionError("the last halving returns or raises")
 
-    def _write_rows(
-        self, loaded: LoadedModel, images: Images, block: list[int], *, max_rows: int, done: int
-    ) -> list[dict[str, Any]]:
-        prompts = [self._prompt(loaded, images, self._requests[place]) for place in block]
+    def _as_many_as_fit(self, loaded: LoadedModel, prompts: list[Prompt]) -> int:
+        rows = rows_that_fit(
+            dimensions(loaded.model.config),
+            num_prompt_tokens=max(len(prompt.token_ids) for prompt in prompts),
+            max_new_tokens=max(prompt.max_new_tokens for prompt in prompts),
+            dtype=loaded.spec.dtype,
+            free_bytes=free_memory_bytes(loaded.device),
+        )
+        # To the log alone: the result is that of any number.
+        self._reporter.notice("rows_at_once", f"{rows} texts at once fit into memory")
+        return rows
 
+    def _write_rows(
+        self,
+        loaded: LoadedModel,
+        block: list[int],
+        prompts: list[Prompt],
+        *,
+        max_rows: int,
+        done: int,
+    ) -> list[dict[str, Any]]:
         def on_step(finished: int) -> None:
             self._lifeline.raise_if_stopped()
             self._reporter.progress("generating", done + finished, self._total, "items")
@@ -173,6 +199,11 @@ class _Run:
             max_new_tokens=request.max_new_tokens,
             seed=request.seed,
         )
+
+
+def _asked(request: GenerateRequest) -> int | Literal["auto"]:
+    size = request.batch_size
+    return "auto" if isinstance(size, str) else size.root
 
 
 def _as_line(request: GenerationRequest, row: Written, loaded: LoadedModel) -> dict[str, Any]:

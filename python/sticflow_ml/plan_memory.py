@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from sticflow_ml.batch_size import rows_that_fit
 from sticflow_ml.devices import device_memory_bytes, device_name, fits, resolve_device
 from sticflow_ml.errors import EXIT_FAILED, SticflowError
 from sticflow_ml.memory import (
@@ -191,9 +192,18 @@ def _of_generation(
     capacity: int,
 ) -> dict[str, Any]:
     image = sizes.num_image_tokens or NUM_ASSUMED_IMAGE_TOKENS
+    rows = generation["batch_size"]
+    if rows == "auto":
+        rows = rows_that_fit(
+            sizes,
+            num_prompt_tokens=image + NUM_PROMPT_TOKENS,
+            max_new_tokens=generation["max_new_tokens"],
+            dtype=common["dtype"],
+            free_bytes=max(0, capacity - common["weights_bytes"]),
+        )
     terms = generation_terms(
         sizes,
-        num_rows=generation["batch_size"],
+        num_rows=rows,
         num_prompt_tokens=image + NUM_PROMPT_TOKENS,
         max_new_tokens=generation["max_new_tokens"],
         adapter=adapter,
@@ -201,7 +211,7 @@ def _of_generation(
     )
     return {
         "stage": "generation",
-        "rows": generation["batch_size"],
+        "rows": rows,
         "row_tokens": image + NUM_PROMPT_TOKENS + generation["max_new_tokens"],
         "gradient_checkpointing": None,
         "adapter_bytes": terms.get("adapter", 0),

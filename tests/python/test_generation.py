@@ -214,6 +214,25 @@ def test_memory_that_does_not_suffice_halves_the_batch_and_is_recorded(request_f
     assert _texts(tight) == _texts(plain)
 
 
+def test_as_many_rows_as_fit_write_the_texts_of_any_number(
+    request_for, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from sticflow_ml import generate
+
+    wide, narrow, plain = (
+        request_for(name, batch_size=size)
+        for name, size in (("wide", "auto"), ("narrow", "auto"), ("plain", 2))
+    )
+    assert "rows_at_once" in _generate(wide).named("notice")
+    _generate(plain)
+    # As on a machine that is full.
+    monkeypatch.setattr(generate, "free_memory_bytes", lambda _: 0)
+    _generate(narrow)
+
+    assert _texts(wide) == _texts(narrow) == _texts(plain)
+    assert output_hashes(Path(wide["work_dir"])) == output_hashes(Path(narrow["work_dir"]))
+
+
 def test_memory_that_never_suffices_is_a_typed_failure(request_for) -> None:
     faults = ",".join(f"generate.memory:out_of_memory@{number}" for number in range(1, 9))
     with ModelProcess.fork(faults=faults) as process:

@@ -19,6 +19,7 @@ from tiny_requests import LORA, OPTIMIZATION
 from training_parts import Messages, open_scorer, open_training, preference_request
 
 from sticflow_ml.activation_checkpointing import is_checkpointed
+from sticflow_ml.batch_size import rows_that_fit
 from sticflow_ml.contract import LoraSettings, OptimizationSpec
 from sticflow_ml.full_finetuning import full_config
 from sticflow_ml.memory import (
@@ -162,6 +163,33 @@ def test_the_cache_of_a_generation_is_two_vectors_a_token_and_block() -> None:
 
     # A token of a Vicuna takes 524 kB.
     assert terms["key_value_cache"] == 8 * 870 * 524_288
+
+
+def test_rows_grow_with_what_is_free_up_to_a_limit() -> None:
+    from transformers import LlavaConfig
+
+    sizes = dimensions(LlavaConfig())  # LLaVA-1.5-7B
+    knobs = {"num_prompt_tokens": 620, "max_new_tokens": 256, "dtype": "bfloat16"}
+    by_free = [rows_that_fit(sizes, free_bytes=free * 10**9, **knobs) for free in range(0, 60, 2)]
+
+    # A row of 876 tokens has 0.46 GB of keys and values.
+    assert by_free[0] == 1
+    assert by_free[5] == 16
+    assert by_free[-1] == 64
+    assert by_free == sorted(by_free)
+    for free, rows in zip(range(2, 60, 2), by_free[1:], strict=True):
+        terms = generation_terms(
+            sizes, num_rows=rows, weights_bytes=0, adapter=None, device="cpu", **knobs
+        )
+        assert total(terms) - terms["framework"] <= 0.9 * free * 10**9
+
+
+def test_a_plan_says_how_many_rows_are_written_at_once(checkpoints: dict[str, Path]) -> None:
+    question = _question(checkpoints["llava"])
+
+    answer = plan({**question, "generation": {"batch_size": "auto", "max_new_tokens": 64}})
+
+    assert answer["estimates"][-1]["rows"] == 64
 
 
 class _Lengths:
