@@ -36,6 +36,7 @@ code { font: .86em/1.4 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mo
 .hidden-visually { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
 .nothing, .empty { color: var(--ink-soft); }
 .empty { padding: .75rem 0; }
+.notes { padding: .75rem 0 0 1.2rem; color: var(--ink-soft); font-size: .94rem; }
 .lead { color: var(--ink-soft); max-width: 46rem; margin: .3rem 0 1.1rem; font-size: .94rem; }
 section { padding: 2.25rem 0 1.75rem; border-top: 1px solid var(--line); }
 
