@@ -80,19 +80,44 @@ def image_inputs(loaded: LoadedModel, images: Sequence[ProcessedImage | None]) -
 
 @dataclass(frozen=True)
 class Sharing:
-    """Whether completions share a row, and why not."""
+    """Whether texts share a row, and why not."""
 
     is_shared: bool
     reason: str
 
 
-@torch.no_grad()
 def probe_sharing(loaded: LoadedModel, row: Row, image: ProcessedImage) -> Sharing:
-    """Compare one shared pass over a row with a pass for each completion.
+    """Compare one shared pass over a row with a pass for each completion."""
+    return compare_passes(
+        loaded,
+        apart=lambda: [
+            _logps(loaded, Row(row.prompt_ids, [completion], row.prompt_positions_AT), image)
+            for completion in row.completions
+        ],
+        together=lambda: _logps(loaded, row, image),
+        name="shared",
+    )
+
+
+@torch.no_grad()
+def compare_passes(
+    loaded: LoadedModel,
+    *,
+    apart: Callable[[], Sequence[torch.Tensor]],
+    together: Callable[[], torch.Tensor],
+    name: str,
+) -> Sharing:
+    """Find out whether one pass gives the log-probabilities of several.
 
     Sharing is right only for plain causal attention with positions that may restart. Instead of a
     list of families, the model itself is asked: windows, image tokens that see each other, and
     recurrent layers all show as a difference.
+
+    Args:
+        loaded: The base.
+        apart: Log-probabilities (N,) of each pass of its own.
+        together: Those of the one pass, in the same order.
+        name: Of the one pass, for the reason.
     """
     if not loaded.encodes_images_apart:
         return Sharing(False, f"{type(loaded.model).__name__} takes no encoded images")
@@ -102,25 +127,22 @@ def probe_sharing(loaded: LoadedModel, row: Row, image: ProcessedImage) -> Shari
     was_training = loaded.model.training
     loaded.model.eval()
     try:
-        apart = [
-            _logps(loaded, Row(row.prompt_ids, [completion], row.prompt_positions_AT), image)
-            for completion in row.completions
-        ]
+        expected = torch.cat(list(apart()))
         try:
-            shared = _logps(loaded, row, image)
+            found = together()
         except (TypeError, ValueError, RuntimeError, IndexError) as error:
             if isinstance(error, torch.OutOfMemoryError):
                 raise
-            return Sharing(False, f"the shared pass failed: {type(error).__name__}: {error}"[:300])
+            return Sharing(False, f"the {name} pass failed: {type(error).__name__}: {error}"[:300])
     finally:
         loaded.model.train(was_training)
-    difference = float((shared - torch.cat(apart)).abs().max())
+    difference = float((found - expected).abs().max())
     tolerance = SHARING_TOLERANCE[loaded.model.dtype]
     if difference <= tolerance:
         return Sharing(True, "")
     return Sharing(
         False,
-        f"log-probabilities of the shared pass differ by {difference:.3g}, more than {tolerance:g}",
+        f"log-probabilities of the {name} pass differ by {difference:.3g}, more than {tolerance:g}",
     )
 
 

@@ -9,11 +9,11 @@ from typing import Any
 import torch
 
 from sticflow_ml.contract import InfusedExample
-from sticflow_ml.forward import score
+from sticflow_ml.forward import Sharing, score
 from sticflow_ml.images import ProcessedImage
 from sticflow_ml.lines import read_records
 from sticflow_ml.losses import GlobalBatch, answer_loss
-from sticflow_ml.packing import Packing, pack, probe_packing
+from sticflow_ml.packing import pack, probe_packing
 from sticflow_ml.preparation import keep_fitting, prepare
 from sticflow_ml.shared_prefix import Row, lay_out
 from sticflow_ml.training import Training, require_one_image
@@ -82,15 +82,15 @@ class Examples:
         shortest = [self._examples[place] for place in by_length[:2]]
         rows, images = self._rows(shortest)
         if len(shortest) < 2:
-            found = Packing(False, "there is one example only")
+            found = Sharing(False, "there is one example only")
         else:
             found = probe_packing(self._training.loaded, rows, images)
-        self._is_packed = found.is_packed
-        if not found.is_packed:
+        self._is_packed = found.is_shared
+        if not found.is_shared:
             self._training.workplace.reporter.notice(
                 "not_packed", f"examples are padded instead: {found.reason}"
             )
-        return {"packed": found.is_packed, "packed_reason": found.reason}
+        return {"packed": found.is_shared, "packed_reason": found.reason}
 
     def loss(
         self, model: torch.nn.Module, places: list[int], batch: GlobalBatch

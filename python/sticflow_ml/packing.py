@@ -7,22 +7,13 @@ conversation, and attention goes by pieces. It is the same loss; only the sums r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 
-from sticflow_ml.forward import SHARING_TOLERANCE, attention_window, score
+from sticflow_ml.forward import Sharing, compare_passes, score
 from sticflow_ml.images import ProcessedImage
 from sticflow_ml.model import LoadedModel
 from sticflow_ml.shared_prefix import Row, Rows, lay_out, positions_of, scored_of, tree_mask
-
-
-@dataclass(frozen=True)
-class Packing:
-    """Whether conversations share a row, and why not."""
-
-    is_packed: bool
-    reason: str
 
 
 def pack(rows: Sequence[Row]) -> Rows:
@@ -50,37 +41,21 @@ def pack(rows: Sequence[Row]) -> Rows:
     )
 
 
-@torch.no_grad()
 def probe_packing(
     loaded: LoadedModel, rows: Sequence[Row], images: list[ProcessedImage]
-) -> Packing:
-    """Compare one packed pass over rows with a pass for each, as `probe_sharing` does for pairs."""
-    if not loaded.encodes_images_apart:
-        return Packing(False, f"{type(loaded.model).__name__} takes no encoded images")
-    window = attention_window(loaded)
-    if window is not None:
-        return Packing(False, f"its attention reaches back over a window of {window} tokens only")
-    was_training = loaded.model.training
-    loaded.model.eval()
-    try:
-        pad = loaded.chat.pad_token_id
-        apart = [
-            score(loaded.model, loaded, lay_out([row], pad_token_id=pad).to(loaded.device), [image])
+) -> Sharing:
+    """Compare one packed pass over rows with a pass for each."""
+
+    def logps(tensors: Rows, shown: list[ProcessedImage]) -> torch.Tensor:
+        return score(loaded.model, loaded, tensors.to(loaded.device), shown)[0]
+
+    pad = loaded.chat.pad_token_id
+    return compare_passes(
+        loaded,
+        apart=lambda: [
+            logps(lay_out([row], pad_token_id=pad), [image])
             for row, image in zip(rows, images, strict=True)
-        ]
-        try:
-            packed = score(loaded.model, loaded, pack(rows).to(loaded.device), images)
-        except (TypeError, ValueError, RuntimeError, IndexError) as error:
-            if isinstance(error, torch.OutOfMemoryError):
-                raise
-            return Packing(False, f"the packed pass failed: {type(error).__name__}: {error}"[:300])
-    finally:
-        loaded.model.train(was_training)
-    difference = float((packed - torch.cat(apart, dim=1)).abs().max())
-    tolerance = SHARING_TOLERANCE[loaded.model.dtype]
-    if difference <= tolerance:
-        return Packing(True, "")
-    return Packing(
-        False,
-        f"log-probabilities of the packed pass differ by {difference:.3g}, more than {tolerance:g}",
+        ],
+        together=lambda: logps(pack(rows), images),
+        name="packed",
     )
