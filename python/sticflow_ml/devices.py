@@ -12,7 +12,7 @@ from sticflow_ml.errors import SticflowError
 # What fragmentation and a kernel's own buffers may take; a plan that needs more does not fit.
 USABLE_SHARE = 0.9
 CGROUP_LIMIT = Path("/sys/fs/cgroup/memory.max")
-CGROUP_USE = Path("/sys/fs/cgroup/memory.current")
+CGROUP_STATISTICS = Path("/sys/fs/cgroup/memory.stat")
 MEMORY_INFO = Path("/proc/meminfo")
 
 
@@ -53,13 +53,18 @@ def free_memory_bytes(device: torch.device) -> int:
         return torch.cuda.mem_get_info(device)[0] + kept
     free = device_memory_bytes(device)
     try:
-        lines = MEMORY_INFO.read_text().splitlines()
-        available = next(line for line in lines if line.startswith("MemAvailable:"))
-        free = min(free, int(available.split()[1]) * 1024)
-        free = min(free, device_memory_bytes(device) - int(CGROUP_USE.read_text()))
-    except (OSError, StopIteration):
-        pass  # no such kernel interface: the capacity is all that is known
+        free = min(free, _statistics(MEMORY_INFO)["MemAvailable:"] * 1024)
+        # Files that the kernel keeps in memory, such as weights that were read, are given up on demand.
+        free = min(free, device_memory_bytes(device) - _statistics(CGROUP_STATISTICS)["anon"])
+    except (OSError, KeyError):
+        pass  # no such kernel interface: what is known so far is all
     return max(0, free)
+
+
+def _statistics(path: Path) -> dict[str, int]:
+    """Lines of a name, a number and maybe a unit."""
+    lines = (line.split() for line in path.read_text().splitlines())
+    return {name: int(number) for name, number, *_ in lines}
 
 
 def device_name(device: torch.device) -> str:

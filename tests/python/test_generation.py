@@ -4,69 +4,34 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
+from generation_runs import NUM_ROWS, generated, generation_builder, texts
 from model_process import ModelProcess
 from tiny_models import FAMILIES
 from tiny_requests import (
     generation_rows,
     output_hashes,
     pair_rows,
-    read_lines,
     work_request,
     write_lines,
 )
 
-NUM_ROWS = 18
-
 
 @pytest.fixture
 def request_for(checkpoints: dict[str, Path], pictures: Path, tmp_path: Path):
-    """Build a request; `name` is its work folder."""
-
-    def build(
-        name: str,
-        *,
-        family: str = "llava",
-        rows: list[dict[str, Any]] | None = None,
-        **changes: Any,
-    ) -> dict[str, Any]:
-        rows = generation_rows(NUM_ROWS) if rows is None else rows
-        request = {
-            "requests_path": str(write_lines(tmp_path / f"{name}.jsonl", rows)),
-            "image_roots": {"images": str(pictures), "corrupted": None},
-            "batch_size": 2,
-            "engine": {"name": "hf"},
-            **changes,
-        }
-        return work_request("generate", checkpoints[family], tmp_path / name, **request)
-
-    return build
-
-
-def _texts(request: dict[str, Any]) -> list[dict[str, Any]]:
-    return read_lines(Path(request["work_dir"]) / "output" / "generations.jsonl")
-
-
-def _generate(*requests: dict[str, Any], faults: str = "") -> ModelProcess:
-    with ModelProcess.fork(faults=faults) as process:
-        for request in requests:
-            result = process.run(request)
-            assert result is not None
-            assert result["type"] == "result", result
-        return process
+    return generation_builder(checkpoints, pictures, tmp_path)
 
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_answers_every_request_in_order(request_for, family: str) -> None:
     request = request_for("work", family=family)
 
-    _generate(request)
+    generated(request)
 
-    texts = _texts(request)
-    assert [text["request_id"] for text in texts] == [f"row-{n}" for n in range(NUM_ROWS)]
-    for text, row in zip(texts, generation_rows(NUM_ROWS), strict=True):
+    written = texts(request)
+    assert [text["request_id"] for text in written] == [f"row-{n}" for n in range(NUM_ROWS)]
+    for text, row in zip(written, generation_rows(NUM_ROWS), strict=True):
         assert text["num_tokens"] <= row["max_new_tokens"]
         assert (text["finish_reason"] == "length") == (text["num_tokens"] == row["max_new_tokens"])
 
@@ -78,18 +43,18 @@ def test_a_text_does_not_depend_on_the_batch_it_is_written_in(request_for, famil
     alone = request_for("alone", family=family, batch_size=1)
     together = request_for("together", family=family, batch_size=NUM_ROWS)
 
-    _generate(alone, together)
+    generated(alone, together)
 
-    assert _texts(alone) == _texts(together)
+    assert texts(alone) == texts(together)
 
 
 def test_a_text_does_not_depend_on_the_other_requests_of_its_file(request_for) -> None:
     rows = generation_rows(NUM_ROWS)
     whole, part = request_for("whole", rows=rows), request_for("part", rows=rows[4:9])
 
-    _generate(whole, part)
+    generated(whole, part)
 
-    assert _texts(part) == _texts(whole)[4:9]
+    assert texts(part) == texts(whole)[4:9]
 
 
 def test_the_seed_of_a_row_decides_its_sampled_text_and_no_other(request_for) -> None:
@@ -97,9 +62,9 @@ def test_the_seed_of_a_row_decides_its_sampled_text_and_no_other(request_for) ->
     other = [{**row, "seed": 77} if row["request_id"] == "row-2" else row for row in rows]
     first, second = request_for("first", rows=rows), request_for("second", rows=other)
 
-    _generate(first, second)
+    generated(first, second)
 
-    changed = [a != b for a, b in zip(_texts(first), _texts(second), strict=True)]
+    changed = [a != b for a, b in zip(texts(first), texts(second), strict=True)]
     assert changed == [False, False, True, False, False, False]
 
 
@@ -111,9 +76,9 @@ def test_the_image_decides_the_text(request_for, family: str) -> None:
     first = request_for("first", family=family, rows=rows)
     second = request_for("second", family=family, rows=other)
 
-    _generate(first, second)
+    generated(first, second)
 
-    assert all(a["text"] != b["text"] for a, b in zip(_texts(first), _texts(second), strict=True))
+    assert all(a["text"] != b["text"] for a, b in zip(texts(first), texts(second), strict=True))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -126,10 +91,10 @@ def test_prompts_of_text_alone_go_among_those_with_an_image(request_for, family:
     texts_alone = request_for("alone", family=family, rows=rows[1::3])
     images_alone = request_for("images", family=family, rows=rows[::3])
 
-    _generate(whole, texts_alone, images_alone)
+    generated(whole, texts_alone, images_alone)
 
-    assert _texts(whole)[1::3] == _texts(texts_alone)
-    assert _texts(whole)[::3] == _texts(images_alone)
+    assert texts(whole)[1::3] == texts(texts_alone)
+    assert texts(whole)[::3] == texts(images_alone)
 
 
 def test_a_prompt_of_text_alone_has_no_image_token(request_for) -> None:
@@ -137,16 +102,16 @@ def test_a_prompt_of_text_alone_has_no_image_token(request_for) -> None:
     seen = request_for("seen", rows=rows)
     blind = request_for("blind", rows=[{**row, "image": None} for row in rows])
 
-    _generate(seen, blind)
+    generated(seen, blind)
 
-    assert all(a["text"] != b["text"] for a, b in zip(_texts(seen), _texts(blind), strict=True))
+    assert all(a["text"] != b["text"] for a, b in zip(texts(seen), texts(blind), strict=True))
     facts = json.loads((Path(blind["work_dir"]) / "output" / "generation.json").read_text())
     assert facts["num_images"] == 0
 
 
 def test_a_generation_killed_anywhere_ends_with_the_same_bytes(request_for) -> None:
     whole, killed = request_for("whole"), request_for("killed")
-    _generate(whole)
+    generated(whole)
     faults = "generate.block:kill@1,generate.block:kill@2,generate.memory:kill@2"
 
     results = []
@@ -161,13 +126,13 @@ def test_a_generation_killed_anywhere_ends_with_the_same_bytes(request_for) -> N
 
 def test_a_torn_line_is_written_again(request_for) -> None:
     whole, torn = request_for("whole"), request_for("torn")
-    _generate(whole)
+    generated(whole)
     with ModelProcess.fork(faults="generate.block:kill@3") as process:
         process.run(torn)
     partial = Path(torn["work_dir"]) / "generations.partial.jsonl"
     partial.write_bytes(partial.read_bytes()[:-7])
 
-    _generate(torn)
+    generated(torn)
 
     assert output_hashes(Path(torn["work_dir"])) == output_hashes(Path(whole["work_dir"]))
 
@@ -178,7 +143,7 @@ def test_texts_of_another_policy_in_the_work_folder_are_not_used(request_for) ->
         process.run(request)
     request["model"]["sha256"] = "b" * 64
 
-    process = _generate(request)
+    process = generated(request)
 
     assert process.named("notice") == ["partial_discarded"]
     assert "model_sha256" in next(m for m in process.messages if m["type"] == "notice")["detail"]
@@ -186,62 +151,20 @@ def test_texts_of_another_policy_in_the_work_folder_are_not_used(request_for) ->
 
 def test_a_finished_request_is_answered_without_loading_a_model(request_for) -> None:
     request = request_for("work")
-    _generate(request)
+    generated(request)
 
-    process = _generate({**request, "attempt": 2})
+    process = generated({**request, "attempt": 2})
 
     assert "generating" not in process.named("progress")
 
 
 def test_the_base_stays_in_memory_between_requests(request_for) -> None:
-    process = _generate(request_for("first"))
+    process = generated(request_for("first"))
     alone = process.named("progress").count("loading")
 
-    process = _generate(request_for("second"), request_for("third"))
+    process = generated(request_for("second"), request_for("third"))
 
     assert process.named("progress").count("loading") == alone
-
-
-def test_memory_that_does_not_suffice_halves_the_batch_and_is_recorded(request_for) -> None:
-    plain, tight = request_for("plain"), request_for("tight")
-    _generate(plain)
-
-    process = _generate(tight, faults="generate.memory:out_of_memory@2")
-
-    facts = json.loads((Path(tight["work_dir"]) / "output" / "generation.json").read_text())
-    assert process.named("notice") == ["batch_halved"]
-    assert [deviation["name"] for deviation in facts["deviations"]] == ["batch_halved"]
-    assert _texts(tight) == _texts(plain)
-
-
-def test_as_many_rows_as_fit_write_the_texts_of_any_number(
-    request_for, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from sticflow_ml import generate
-
-    wide, narrow, plain = (
-        request_for(name, batch_size=size)
-        for name, size in (("wide", "auto"), ("narrow", "auto"), ("plain", 2))
-    )
-    assert "rows_at_once" in _generate(wide).named("notice")
-    _generate(plain)
-    # As on a machine that is full.
-    monkeypatch.setattr(generate, "free_memory_bytes", lambda _: 0)
-    _generate(narrow)
-
-    assert _texts(wide) == _texts(narrow) == _texts(plain)
-    assert output_hashes(Path(wide["work_dir"])) == output_hashes(Path(narrow["work_dir"]))
-
-
-def test_memory_that_never_suffices_is_a_typed_failure(request_for) -> None:
-    faults = ",".join(f"generate.memory:out_of_memory@{number}" for number in range(1, 9))
-    with ModelProcess.fork(faults=faults) as process:
-        error = process.run(request_for("work", batch_size=16))
-
-        assert error is not None
-        assert error["code"] == "OutOfMemory"
-        assert error["details"]["rows"] == 2
-        assert process.exit_code() == 1
 
 
 def test_an_adapter_changes_the_texts_and_leaves_with_its_request(
@@ -251,10 +174,10 @@ def test_an_adapter_changes_the_texts_and_leaves_with_its_request(
     before, after = request_for("before"), request_for("after")
     adapted = request_for("adapted", adapter=adapter)
 
-    _generate(before, adapted, after)
+    generated(before, adapted, after)
 
-    assert _texts(adapted) != _texts(before)
-    assert _texts(after) == _texts(before)
+    assert texts(adapted) != texts(before)
+    assert texts(after) == texts(before)
 
 
 def test_an_adapter_of_another_base_is_refused(
@@ -307,5 +230,5 @@ def _trained_adapter(checkpoint: Path, pictures: Path, tmp_path: Path) -> dict[s
         loss=LOSS,
         optimization=OPTIMIZATION | {"learning_rate": 0.1},
     )
-    _generate(request)
+    generated(request)
     return {"path": str(tmp_path / "training" / "output"), "sha256": "c" * 64}
