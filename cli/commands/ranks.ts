@@ -1,6 +1,6 @@
 /** `sticflow ranks`: lends the devices of this host to trainings of workers on other hosts. */
-import { randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { randomBytes, randomUUID } from 'node:crypto';
+import { link, mkdir, unlink, writeFile } from 'node:fs/promises';
 import { createInterface } from 'node:readline';
 import { type Command, InvalidArgumentError } from 'commander';
 import { execa } from 'execa';
@@ -84,12 +84,16 @@ async function lend({ workspace, io, signal }: Context, listen: string): Promise
   return { document: { ended: true }, text: '', exitCode: EXIT.interrupted };
 }
 
-/** The first host to come makes the key; the others find it in the shared workspace. */
+/** The first host to come makes the key; the others find it in the shared workspace, whole. */
 async function ensureKey(path: string): Promise<void> {
+  const temporary = `${path}.${randomUUID()}`;
+  const text = `${randomBytes(KEY_BYTES).toString('hex')}\n`;
+  await writeFile(temporary, text, { flag: 'wx', mode: 0o600 });
   try {
-    const text = `${randomBytes(KEY_BYTES).toString('hex')}\n`;
-    await writeFile(path, text, { flag: 'wx', mode: 0o600 });
+    await link(temporary, path);
   } catch (error) {
     if (!hasErrorCode(error, 'EEXIST')) throw error;
+  } finally {
+    await unlink(temporary);
   }
 }

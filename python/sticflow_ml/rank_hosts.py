@@ -97,8 +97,9 @@ class RankHosts:
                 )
             )
             return
+        details = {**failure["details"], "host": address}
         self._on_failure(
-            SticflowError(failure["code"], failure["message"], **failure["details"], host=address)
+            SticflowError(failure["code"], f"Host {address}: {failure['message']}", **details)
         )
 
 

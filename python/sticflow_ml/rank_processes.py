@@ -59,14 +59,10 @@ class RankProcesses:
         self._processes = [
             _start({**call, "rank": rank}, first_device + place) for place, rank in enumerate(ranks)
         ]
-        self._watchers = [
+        for rank, process in zip(ranks, self._processes, strict=True):
             threading.Thread(
                 target=self._watch, args=(rank, process), name=f"rank {rank}", daemon=True
-            )
-            for rank, process in zip(ranks, self._processes, strict=True)
-        ]
-        for watcher in self._watchers:
-            watcher.start()
+            ).start()
 
     def forget(self) -> None:
         """Report no death from here on."""
@@ -83,11 +79,6 @@ class RankProcesses:
             process.kill()
             process.wait()
             process.stdin.close()
-
-    def join(self) -> None:
-        """Wait until all of them have ended."""
-        for watcher in self._watchers:
-            watcher.join()
 
     def kill(self) -> None:
         """Kill them without waiting."""

@@ -171,22 +171,20 @@ def _own_address(address: str, port: int) -> str:
         return towards.getsockname()[0]
 
 
-def death_of(death: Death, size: int, host: str | None = None) -> SticflowError:
+def death_of(death: Death, size: int) -> SticflowError:
     """Why a rank ended: in its own words, where it had time for them."""
-    where = "" if host is None else f" on {host}"
     words = death.words()
     if words is not None:
-        message = f"Rank {death.rank} of {size}{where}: {words['message']}"
+        message = f"Rank {death.rank} of {size}: {words['message']}"
         return SticflowError(words["code"], message, **words["details"])
     code = death.exit_code
     how = f"{signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
     return SticflowError(
         "RankDied",
-        f"Expected all {size} ranks of the training to last to its end, but rank {death.rank}{where} ended "
+        f"Expected all {size} ranks of the training to last to its end, but rank {death.rank} ended "
         f"with {how}. The others were ended too; the work goes on from the last checkpoint. If it comes "
         "again, see the log of its process and the memory of its host, or set world_size lower.",
         rank=death.rank,
         world_size=size,
         exit_code=code,
-        **({} if host is None else {"host": host}),
     )

@@ -88,6 +88,7 @@ def test_the_death_of_a_rank_elsewhere_ends_the_request_and_a_retry_goes_on(
         assert error["code"] == "RankDied"
         expected = {"rank": 1, "world_size": 2, "exit_code": -signal.SIGKILL, "host": host.address}
         assert error["details"] == expected
+        assert error["message"].startswith(f"Host {host.address}: ")
         _until(lambda: not host.children(), "ranks outlive their training")
     with rank_host(key, log) as host:
         process = trained(on_hosts(hurt, 2, key, host.address, attempt=2))

@@ -2,20 +2,14 @@ import { describe, expect, it } from 'vitest';
 import type { ExperimentConfigInput } from '../../../contract/config.ts';
 import { seedFor } from '../../../store/random.ts';
 import { gpuWorkspace } from './gpu-workspace.ts';
-import { madeFrom, pairsOf } from './trained-adapter.ts';
+import { examplesOf, madeFrom, pairsOf } from './trained-adapter.ts';
 
 describe('trainInfused', () => {
   it('continues the adapter of the policy', async () => {
     const gpu = await gpuWorkspace();
     const { policy, ...subject } = await pairsOf(gpu);
     const { adapter: stage1 } = await gpu.activities.trainPreference({ policy, ...subject });
-    const instructions = await gpu.artifact('instructions', 'instructions.jsonl', [{ image: 1 }]);
-    const infused_examples = await gpu.artifact(
-      'infused_examples',
-      'examples.jsonl',
-      [1, 2],
-      [instructions],
-    );
+    const infused_examples = await examplesOf(gpu);
 
     const { adapter, summary } = await gpu.activities.trainInfused({
       config: subject.config,
@@ -34,13 +28,7 @@ describe('trainInfused', () => {
 
   it('makes another adapter from packed rows, which sums otherwise', async () => {
     const gpu = await gpuWorkspace();
-    const instructions = await gpu.artifact('instructions', 'instructions.jsonl', [{ image: 1 }]);
-    const infused_examples = await gpu.artifact(
-      'infused_examples',
-      'examples.jsonl',
-      [1, 2],
-      [instructions],
-    );
+    const infused_examples = await examplesOf(gpu);
     const made = async (knobs: Partial<ExperimentConfigInput>) => {
       const { config, round, policy } = await pairsOf(gpu, knobs);
       const input = { config, round, policy, infused_examples };

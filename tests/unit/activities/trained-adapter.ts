@@ -26,6 +26,12 @@ export async function pairsOf(
   return { config: ref, round: 1, policy: { model, adapter: null }, preference_pairs };
 }
 
+/** Two infused examples whose images lie in an instructions artifact. */
+export async function examplesOf({ artifact }: GpuWorkspace): Promise<ArtifactRef> {
+  const instructions = await artifact('instructions', 'instructions.jsonl', [{ image: 1 }]);
+  return await artifact('infused_examples', 'examples.jsonl', [1, 2], [instructions]);
+}
+
 /** What the fake process was told to train with. */
 export async function madeFrom({ deps }: GpuWorkspace, adapter: ArtifactRef): Promise<unknown> {
   const path = join(deps.store.directory(adapter), 'training.json');
